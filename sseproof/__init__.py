@@ -1,0 +1,1 @@
+"""A conformance battery and an honest benchmark for Server-Sent Events servers."""
