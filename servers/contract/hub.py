@@ -1,0 +1,184 @@
+"""Broadcast: topics with a bounded history, subscribers with bounded mailboxes.
+
+The rule: taking what was kept and joining who is listening is one step under one lock, so between the
+replay and the live events there is no gap and no duplicate. Ids are opaque: they carry a token of this
+process and the topic's name, so an id of another process or topic is unknown, never mistaken.
+"""
+
+import json
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from .drive import FOREVER, NOW, Plan, Wake
+from .event import Event
+from .message import Refusal
+
+MOST_TOPICS = 10_000
+_PATIENCE_S = 0.05  # how long a publisher waits for readers to catch up, once per batch
+
+
+class Kept(NamedTuple):
+    """What a subscriber has missed, the reset that says why it cannot be all, and the newest id by then."""
+
+    reset: Event | None
+    events: list[Event]
+    last: str | None
+
+
+class Mailbox:
+    """Hold the events that wait for one subscriber. Full: it is cut off, and resumes by its id."""
+
+    def __init__(self, wake: Wake):
+        self.events: deque[Event] = deque()
+        self.cut = False
+        self.wake = wake
+
+
+class Topic:
+    """Keep the newest events of one topic. All that touches it holds the hub's lock."""
+
+    def __init__(self, name: str, token: str, history: int):
+        # A header carries no control characters, so neither does an id.
+        safe = "".join(char if char.isprintable() else f"%{ord(char):02X}" for char in name)
+        self._prefix = f"{token}-{safe}-"
+        self.newest = 0
+        self.kept: deque[Event] = deque(maxlen=history)
+        self.mailboxes: set[Mailbox] = set()
+        self.listeners = 0  # mailboxes that count as subscribers
+        self.used = 0
+
+    def append(self, data: str, event: str | None) -> Event:
+        self.newest += 1
+        made = Event(data=data, event=event, id=f"{self._prefix}{self.newest}")
+        self.kept.append(made)
+        return made
+
+    def id(self, number: int) -> str | None:
+        return f"{self._prefix}{number}" if self.kept else None
+
+    @property
+    def oldest(self) -> int:
+        return self.newest - len(self.kept) + 1
+
+    def after(self, last_event_id: str | None) -> Kept:
+        """Give what came after an id: nothing without one, all that is kept if it is unknown or too old."""
+        if last_event_id is None:
+            return Kept(None, [], self.id(self.newest))
+        number = last_event_id.removeprefix(self._prefix)
+        if number != last_event_id and number.isdecimal() and number.isascii() and len(number) < 20:
+            missed = self.newest - int(number)
+            if 0 <= missed <= len(self.kept):
+                return Kept(None, list(self.kept)[len(self.kept) - missed :], self.id(self.newest))
+        newest = self.id(self.newest)
+        ends = {"oldest": self.id(self.oldest), "newest": newest}
+        place = f"{self._prefix}{self.oldest - 1}"
+        return Kept(Event(data=json.dumps(ends), event="reset", id=place), list(self.kept), newest)
+
+
+class Hub:
+    """Publish to topics and subscribe to them, from one event loop or from many threads."""
+
+    def __init__(self, history: int, mailbox: int):
+        self._history, self._mailbox = history, mailbox
+        self._token = secrets.token_hex(4)
+        self._made = 0
+        self._uses = 0
+        self._topics: dict[str, Topic] = {}
+        self._lock = threading.Lock()
+
+    def publish(self, name: str, items: list[tuple[str, str | None]]) -> Generator[float, None, list[str]]:
+        """Append events in order and return their ids; yield seconds to sleep, so that readers keep up."""
+        ids: list[str] = []
+        batch = max(1, self._mailbox // 4)
+        for start in range(0, len(items), batch):
+            with self._lock:
+                topic = self._topic(name)
+                for data, event in items[start : start + batch]:
+                    made = topic.append(data, event)
+                    ids.append(str(made.id))
+                    self._deliver(topic, made)
+                boxes = list(topic.mailboxes)
+            yield NOW
+            patience = time.monotonic() + _PATIENCE_S
+            while any(2 * len(box.events) > self._mailbox for box in boxes if not box.cut):
+                if time.monotonic() > patience:
+                    break  # someone does not read: the others are not held up for it
+                yield 0.001
+        return ids
+
+    def subscribers(self, name: str) -> int:
+        """Count who listens to a topic; 0 for one never seen."""
+        with self._lock:
+            return self._topics[name].listeners if name in self._topics else 0
+
+    def make_room(self, name: str) -> None:
+        """Make a topic, or refuse with 503 while all places are taken."""
+        with self._lock:
+            self._topic(name)
+
+    @contextmanager
+    def subscribe(
+        self, name: str, last_event_id: str | None, wake: Wake, counts: bool = True
+    ) -> Iterator[tuple[Kept, Mailbox]]:
+        """Take what was missed and join the listeners, in one step; leave them at the end."""
+        box = Mailbox(wake)
+        with self._lock:
+            topic = self._topic(name)
+            kept = topic.after(last_event_id)
+            topic.mailboxes.add(box)
+            topic.listeners += counts
+        try:
+            yield kept, box
+        finally:
+            with self._lock:
+                topic.mailboxes.discard(box)
+                topic.listeners -= counts
+
+    def plan(self, name: str, last_event_id: str | None) -> Callable[[Wake], Plan]:
+        """Plan the stream of a topic: first what was missed, then what comes."""
+
+        def plan(wake: Wake) -> Plan:
+            with self.subscribe(name, last_event_id, wake) as (kept, box):
+                yield NOW, None  # subscribed: what follows is not missed
+                if kept.reset:
+                    yield NOW, kept.reset
+                for event in kept.events:
+                    yield NOW, event
+                while box.events or not box.cut:
+                    while box.events:
+                        yield NOW, box.events.popleft()
+                    yield (NOW if box.cut else FOREVER), None
+
+        return plan
+
+    def _topic(self, name: str) -> Topic:
+        self._uses += 1
+        if name not in self._topics:
+            if len(self._topics) >= MOST_TOPICS:
+                self._drop_one()
+            self._made += 1
+            self._topics[name] = Topic(name, f"{self._token}.{self._made}", self._history)
+        topic = self._topics[name]
+        topic.used = self._uses
+        return topic
+
+    def _drop_one(self) -> None:
+        idle = [(topic.used, name) for name, topic in self._topics.items() if not topic.mailboxes]
+        if not idle:
+            raise Refusal(503, f"all {MOST_TOPICS} topics are in use", {"Retry-After": "1"})
+        del self._topics[min(idle)[1]]
+
+    def _deliver(self, topic: Topic, event: Event) -> None:
+        for box in list(topic.mailboxes):
+            if len(box.events) >= self._mailbox:
+                box.cut = True
+                box.events.clear()
+                topic.mailboxes.discard(box)
+            else:
+                box.events.append(event)
+            box.wake.set()

@@ -1,0 +1,163 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["h11", "psutil"]
+# ///
+"""The reference: asyncio streams and h11, no framework. Where it fails a case, the case is wrong."""
+
+import asyncio
+import signal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import contract
+import h11
+
+SERVER = contract.Service(framework="asyncio", http_server="asyncio")
+LINGER_S, LINGER_BYTES, BEHIND_BYTES = 2.0, 64 * 2**20, 2**16
+
+
+class Connection:
+    """Serve one connection: one request after the other, h11 on asyncio's streams."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        self.reader, self.writer = reader, writer
+        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=2**16)
+        self.idle = True
+
+    async def serve(self) -> None:
+        try:
+            while await self.exchange():
+                self.http.start_next_cycle()
+                if SERVER.stopping:
+                    break
+        except h11.RemoteProtocolError as error:
+            await self.send_error(error)
+        except (ConnectionError, TimeoutError):
+            pass  # the client has left
+        finally:
+            self.writer.close()
+
+    async def exchange(self) -> bool:
+        """Answer one request; return whether the connection can take another."""
+        self.idle = True
+        head = await self.next_event()
+        self.idle = False
+        if not isinstance(head, h11.Request):
+            return False
+        method, target = head.method.decode(), urlsplit(head.target.decode("latin-1"))
+        headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
+        path, cors = unquote(target.path), SERVER.cors(headers.get("origin"))
+        try:
+            answer = SERVER.preflight(method, headers)
+            body = await contract.read_body(path, headers, self.body())
+            query = dict(parse_qsl(target.query, keep_blank_values=True))
+            request = contract.Request(method, path, query, headers, body)
+            if answer is None and path.startswith("/events/"):
+                await self.send_stream(SERVER.stream(request), method, cors)
+            else:
+                await self.send_answer(answer or await self.unless_gone(SERVER.answer(request)), cors)
+        except contract.Refusal as refusal:
+            await self.send_answer(refusal.answer, cors)
+        if self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
+            return True
+        await self.linger()
+        return False
+
+    async def next_event(self) -> h11.Event:
+        while (event := self.http.next_event()) is h11.NEED_DATA:
+            if self.http.they_are_waiting_for_100_continue:
+                await self.send(h11.InformationalResponse(status_code=100, headers=[]))
+            self.http.receive_data(await self.reader.read(2**16))
+        return event
+
+    async def body(self):
+        while isinstance(event := await self.next_event(), h11.Data):
+            yield bytes(event.data)
+
+    async def send(self, *events: h11.Event) -> None:
+        self.writer.write(b"".join(self.http.send(event) or b"" for event in events))
+        await self.writer.drain()
+
+    async def send_answer(self, answer: contract.Answer, cors: dict[str, str]) -> None:
+        headers = [*answer.all_headers.items(), *cors.items()]
+        if answer.status != 204:
+            headers.append(("Content-Length", str(len(answer.body))))
+        response = h11.Response(status_code=answer.status, headers=headers)
+        # h11 leaves out the body of an answer to HEAD
+        await self.send(response, h11.Data(data=answer.body), h11.EndOfMessage())
+
+    async def send_stream(self, stream: contract.Stream, method: str, cors: dict[str, str]) -> None:
+        await self.send(
+            h11.Response(status_code=200, headers=[*contract.STREAM_HEADERS.items(), *cors.items()])
+        )
+        if method != "HEAD":
+            await self.unless_gone(self.send_events(stream))
+        await self.send(h11.EndOfMessage())
+
+    async def send_events(self, stream: contract.Stream) -> None:
+        async for event in stream:
+            await self.send(h11.Data(data=contract.encode(event)))
+
+    async def unless_gone(self, coroutine):
+        """Run a coroutine; cancel it when the client leaves meanwhile."""
+        gone = asyncio.create_task(self.gone())
+        work = asyncio.create_task(coroutine)
+        try:
+            await asyncio.wait([gone, work], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            raise ConnectionAbortedError("the client left")
+        finally:
+            for task in (gone, work):
+                task.cancel()
+            await asyncio.gather(gone, work, return_exceptions=True)
+
+    async def gone(self) -> None:
+        """Return when the client has left. What it sends behind its request waits for its turn, up to a limit."""
+        behind = 0
+        while behind < BEHIND_BYTES and (data := await self.reader.read(2**14)):
+            behind += len(data)
+            self.http.receive_data(data)
+
+    async def send_error(self, error: h11.RemoteProtocolError) -> None:
+        if self.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = contract.Refusal(error.error_status_hint, str(error)).answer
+            await self.send_answer(answer, {"Connection": "close", **SERVER.cors(None)})
+            await self.linger()
+
+    async def linger(self) -> None:
+        """Take what the client still sends: closing on unread bytes would reset, and lose our answer."""
+        if self.writer.can_write_eof():
+            self.writer.write_eof()
+        taken = 0
+        async with asyncio.timeout(LINGER_S):
+            while taken < LINGER_BYTES and (data := await self.reader.read(2**16)):
+                taken += len(data)
+
+
+async def main() -> None:
+    connections: dict[asyncio.Task[None], Connection] = {}
+    stopped = asyncio.Event()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer)
+        task = asyncio.create_task(connection.serve())
+        connections[task] = connection
+        task.add_done_callback(connections.pop)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    server = await asyncio.start_server(accept, sock=contract.listen(SERVER.options))
+    await stopped.wait()
+    server.close()
+    SERVER.stop()
+    for task, connection in connections.items():
+        if connection.idle:
+            task.cancel()
+    if connections:
+        await asyncio.wait(list(connections), timeout=contract.GRACE_S)
+    for connection in connections.values():
+        connection.writer.transport.abort()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
