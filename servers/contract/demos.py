@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 import psutil
@@ -18,8 +18,10 @@ from .event import Event
 from .message import Refusal, Request
 
 Planned = Callable[[Wake], Plan]
-_WORDS = """a server sends an event and the client reads it then waits for one more line while the
-connection stays open until either side has had enough of tokens""".split()
+_SPEECH = (
+    "a server sends an event and the client reads it then waits for one more line while the "
+    "connection stays open until either side has had enough of tokens"
+)
 _PIPELINE = ("queued", "fetching", "cleaning", "training", "evaluating", "publishing", "done")
 _STOCKS = {"AAPL": 190.0, "GOOGL": 140.0, "MSFT": 370.0}
 
@@ -159,10 +161,8 @@ def chat(request: Request) -> Planned:
     if not isinstance(body.get("conversation_id", ""), str | None):
         raise Refusal(422, "conversation_id is no text")
     chance = random.Random(f"{request.query.get('seed', '')}:{message}".encode(errors="replace"))
-    words = (chance.choice(_WORDS) for _ in count())
-    tokens = [
-        f" {word}" if at else word.title() for at, word in enumerate(islice(words, chance.randint(12, 40)))
-    ]
+    words = chance.choices(_SPEECH.split(), k=chance.randint(12, 40))
+    tokens = [words[0].title(), *(f" {word}" for word in words[1:])]
     events = [Event(data=token, event="token") for token in [*tokens, "."]]
     return _paced([*events, Event(data="[DONE]", event="done")], 1 / request.number("rate", 20, 0.1, 10_000))
 

@@ -71,7 +71,7 @@ class BlockingWake(threading.Event):
         self.wait(None if seconds == FOREVER else max(0.0, seconds))
 
 
-class Streams(Protocol):
+class Presence(Protocol):
     """What a stream needs to know of the server it runs in."""
 
     stopping: bool
@@ -87,8 +87,8 @@ class Stream:
     A keep-alive comment is put in after `ping_s` seconds without an event; 0 leaves that to the framework.
     """
 
-    def __init__(self, streams: Streams, name: str, plan: Callable[[Wake], Plan], ping_s: float):
-        self._streams, self._name, self._plan, self._ping_s = streams, name, plan, ping_s
+    def __init__(self, presence: Presence, name: str, plan: Callable[[Wake], Plan], ping_s: float):
+        self._presence, self._name, self._plan, self._ping_s = presence, name, plan, ping_s
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         wake = AsyncWake()
@@ -116,7 +116,7 @@ class Stream:
 
     def _steps(self, wake: Wake) -> Generator[Event | float, None, None]:
         """Yield each event to send now, or the seconds to sleep."""
-        self._streams.enter(self._name, wake)
+        self._presence.enter(self._name, wake)
         plan = self._plan(wake)
         try:
             last = time.time()
@@ -130,7 +130,7 @@ class Stream:
                     else:
                         slept = True
                         yield min(left, quiet)
-                if self._streams.stopping:
+                if self._presence.stopping:
                     return
                 wake.clear()
                 if event is not None:
@@ -140,7 +140,7 @@ class Stream:
                         yield 0.0  # a long replay lets the other streams go on
         finally:
             plan.close()
-            self._streams.leave(self._name, wake)
+            self._presence.leave(self._name, wake)
 
 
 async def wait_for(answer: Callable[[Wake], Generator[float, None, Any]]) -> Any:
