@@ -1,0 +1,91 @@
+"""Hold a command on a leash: when whoever holds the other end goes away, the command ends.
+
+Run by path as a process of its own (``python leash.py COMMAND...``), by launch.py only. It starts the command
+in a new process group and then reads orders from stdin, one signal number a line. A pipe is closed by the
+kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody wants this server any
+more. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
+once the command and all it has started are gone.
+
+Rule of this file: the standard library only, and never anything that could fail for want of a parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+GRACE_S = 3.0  # from SIGTERM to SIGKILL when the parent has gone: what a server may take to end its streams
+BURIAL_S = 2.0
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h: orphans of the command become our children, not init's
+
+
+def main(command: list[str]) -> None:
+    """Start the command, obey until it ends, and leave nothing of it behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # The command writes to our stderr, a file: our stdin and stdout belong to the orders and reports.
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=2, stderr=2, process_group=0)
+    report(f"pid {child.pid}")
+    threading.Thread(target=obey, args=(child,), daemon=True).start()
+    code = child.wait()
+    kill_group(child.pid)
+    bury()
+    report(f"exit {code}")
+    os._exit(0)  # the thread may still be reading
+
+
+def obey(child: subprocess.Popen[bytes]) -> None:
+    """Pass on each signal asked for: SIGKILL to the whole group, another to the command alone.
+
+    The command alone, because `uv run` forwards what it gets: a signal to the group would reach the server
+    twice, and a second SIGTERM means "at once" to some HTTP servers.
+    """
+    while orders := os.read(0, 4096):
+        for number in map(int, orders.split()):
+            if number == signal.SIGKILL:
+                kill_group(child.pid)
+            else:
+                child.send_signal(number)
+    child.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(GRACE_S)
+    kill_group(child.pid)
+
+
+def kill_group(group: int) -> None:
+    """Send SIGKILL to every process of the group, if there is any."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def bury() -> None:
+    """Wait for what the command left behind; kill what has made a session of its own to escape the group."""
+    deadline = time.monotonic() + BURIAL_S
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            for pid in children.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            buried, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if buried == 0:
+            time.sleep(0.005)
+
+
+def report(line: str) -> None:
+    """Tell the launcher, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.write(1, f"{line}\n".encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
