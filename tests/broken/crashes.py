@@ -1,0 +1,6 @@
+# /// script
+# requires-python = ">=3.11"
+# ///
+"""Fails before it listens."""
+
+raise RuntimeError("no such luck")

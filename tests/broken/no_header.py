@@ -1,0 +1,3 @@
+"""Says nowhere what it needs."""
+
+print("never started")

@@ -1,0 +1,8 @@
+# /// script
+# requires-python = ">=3.11"
+# ///
+"""Runs and does nothing: no URL, no socket."""
+
+import time
+
+time.sleep(600)
