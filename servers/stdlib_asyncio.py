@@ -54,9 +54,10 @@ class Connection:
             if answer is None and path.startswith("/events/"):
                 await self.send_stream(SERVER.stream(request), method, cors)
             else:
-                await self.send_answer(answer or await self.unless_gone(SERVER.answer(request)), cors)
+                answer = answer or await self.unless_gone(SERVER.answer(request))
+                await self.send_answer(answer, cors, method)
         except contract.Refusal as refusal:
-            await self.send_answer(refusal.answer, cors)
+            await self.send_answer(refusal.answer, cors, method)
         if self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
             return True
         await self.linger()
@@ -77,13 +78,13 @@ class Connection:
         self.writer.write(b"".join(self.http.send(event) or b"" for event in events))
         await self.writer.drain()
 
-    async def send_answer(self, answer: contract.Answer, cors: dict[str, str]) -> None:
+    async def send_answer(self, answer: contract.Answer, cors: dict[str, str], method: str = "") -> None:
         headers = [*answer.all_headers.items(), *cors.items()]
         if answer.status != 204:
             headers.append(("Content-Length", str(len(answer.body))))
         response = h11.Response(status_code=answer.status, headers=headers)
-        # h11 leaves out the body of an answer to HEAD
-        await self.send(response, h11.Data(data=answer.body), h11.EndOfMessage())
+        body = b"" if method == "HEAD" else answer.body
+        await self.send(response, h11.Data(data=body), h11.EndOfMessage())
 
     async def send_stream(self, stream: contract.Stream, method: str, cors: dict[str, str]) -> None:
         await self.send(
@@ -146,7 +147,7 @@ async def main() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    server = await asyncio.start_server(accept, sock=contract.listen(SERVER.options))
+    server = await asyncio.start_server(accept, sock=contract.listen(SERVER.options), backlog=2048)
     await stopped.wait()
     server.close()
     SERVER.stop()

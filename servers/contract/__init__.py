@@ -7,7 +7,7 @@ of its HTTP server. docs/contract.md lists the routes.
 
 from .asgi import Middleware, first_of, gone, read_request, request_of
 from .drive import Stream
-from .event import Event, encode
+from .event import Event, encode, unfit
 from .message import Answer, Refusal, Request, body_limit, read_body
 from .options import listen
 from .serve import GRACE_S, serve_aiohttp, serve_gunicorn, serve_hypercorn, serve_uvicorn
@@ -42,4 +42,5 @@ __all__ = [
     "serve_gunicorn",
     "serve_hypercorn",
     "serve_uvicorn",
+    "unfit",
 ]

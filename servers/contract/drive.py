@@ -130,9 +130,9 @@ class Stream:
                     else:
                         slept = True
                         yield min(left, quiet)
+                wake.clear()  # before looking: what wakes us from here on is not lost
                 if self._presence.stopping:
                     return
-                wake.clear()
                 if event is not None:
                     last = time.time()
                     yield event

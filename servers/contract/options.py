@@ -100,6 +100,9 @@ def listen(options: Options) -> socket.socket:
         where = f"{options.host}:{options.port}"
         print(f"{os.path.basename(sys.argv[0])}: cannot listen on {where}: {error.strerror}", file=sys.stderr)
         raise SystemExit(1) from None
+    # Python says protocol 0 of a socket it made so, and asyncio turns Nagle's algorithm off only where it says TCP;
+    # asked anew, the kernel names the protocol.
+    sock = socket.socket(fileno=sock.detach())
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the accepted sockets inherit it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * options.user_timeout_s))
     host = f"[{options.host}]" if family == socket.AF_INET6 else options.host

@@ -5,8 +5,11 @@ framework sends the last chunk), give whoever does not read at most GRACE_S seco
 """
 
 import asyncio
+import os
+import queue
 import signal
-import socket
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from .options import listen
@@ -18,7 +21,22 @@ GRACE_S = 2
 def _on_signal_do_nothing() -> None:
     """Leave the signals to the HTTP server, which raises them again at its end: then they mean nothing."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _at_first_signal(stop: Callable[[], None]) -> None:
+    """Call `stop` in the running loop at the first SIGTERM or SIGINT; those that follow mean nothing.
+
+    A loop's own handlers end with it, and a second signal would then decide about the exit status.
+    """
+
+    def handle(number: int, frame: Any) -> None:
+        _on_signal_do_nothing()
+        loop.call_soon_threadsafe(stop)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
 
 
 def serve_uvicorn(app: Any, service: Service) -> None:
@@ -55,9 +73,10 @@ def serve_hypercorn(app: Any, service: Service) -> None:
         def stop() -> None:
             service.stop()
             stopped.set()
+            # Beyond its own grace period, hypercorn still waits for a client that does not read.
+            asyncio.get_running_loop().call_later(GRACE_S + 0.3, os._exit, 0)
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop)
+        _at_first_signal(stop)
         await serve(app, config, shutdown_trigger=stopped.wait)
 
     config = Config()
@@ -79,13 +98,21 @@ def serve_gunicorn(app: Any, service: Service, threads: int) -> None:
         def load(self) -> Any:
             return app
 
-    def end_streams_at_sigterm(worker: Any) -> None:
-        def handle(number: int, frame: Any) -> None:
+    def end_streams_at_signals(worker: Any) -> None:
+        def stop() -> None:
+            stopped.get()
             service.stop()
-            gunicorns(number, frame)
 
+        def handle(number: int, frame: Any) -> None:
+            stopped.put(None)
+            gunicorns(signal.SIGTERM, frame)
+
+        # A second signal may interrupt a handler that holds a lock, so the handler takes none: another thread stops.
+        stopped: queue.SimpleQueue[None] = queue.SimpleQueue()
+        threading.Thread(target=stop, daemon=True).start()
         gunicorns: Any = signal.getsignal(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, handle)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):  # the master makes SIGQUIT of SIGINT
+            signal.signal(number, handle)
 
     settings = {
         "bind": f"fd://{listen(service.options).detach()}",
@@ -95,7 +122,7 @@ def serve_gunicorn(app: Any, service: Service, threads: int) -> None:
         "worker_connections": 2 * threads,
         "graceful_timeout": GRACE_S,
         "loglevel": "warning",
-        "post_worker_init": end_streams_at_sigterm,
+        "post_worker_init": end_streams_at_signals,
     }
     Application().run()
 
@@ -107,11 +134,19 @@ def serve_aiohttp(app: Any, service: Service) -> None:
     async def stop(_: web.Application) -> None:
         service.stop()
 
+    async def run() -> None:
+        stopped = asyncio.Event()
+        _at_first_signal(stopped.set)
+        # It waits twice: for the handlers to end, and again for those it cancelled.
+        runner = web.AppRunner(app, shutdown_timeout=GRACE_S / 2, handler_cancellation=True, access_log=None)
+        await runner.setup()
+        await web.SockSite(runner, sock).start()
+        await stopped.wait()
+        await runner.cleanup()
+
     app.on_shutdown.append(stop)
-    sock: socket.socket = listen(service.options)
-    web.run_app(
-        app, sock=sock, print=None, shutdown_timeout=GRACE_S, handler_cancellation=True, access_log=None
-    )
+    sock = listen(service.options)
+    asyncio.run(run())
 
 
 __all__ = ["GRACE_S", "serve_aiohttp", "serve_gunicorn", "serve_hypercorn", "serve_uvicorn"]

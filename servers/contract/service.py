@@ -62,10 +62,13 @@ class Service:
             self.presence, request.query.get("as", ""), plan, 0.0 if self.pings else self.options.ping
         )
 
-    def socket(self, request: Request) -> Stream:
-        """Give the events of a WebSocket, which needs no comments: it has pings of its own."""
+    def socket(self, request: Request, ping_s: float = 0.0) -> Stream:
+        """Give the events of a WebSocket, which needs no comments: it has pings of its own.
+
+        A blocking server that asks for comments gets to look, every `ping_s` seconds, whether its client is there.
+        """
         name = _checked(request, "/ws/", SOCKETS)
-        return Stream(self.presence, request.query.get("as", ""), self._plan(name, request), 0.0)
+        return Stream(self.presence, request.query.get("as", ""), self._plan(name, request), ping_s)
 
     async def answer(self, request: Request) -> Answer:
         """Answer a request below /json/, or raise a Refusal."""
