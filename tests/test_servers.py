@@ -1,0 +1,139 @@
+"""What is required of every server file beyond the battery: its command line, its WebSocket, its end."""
+
+import json
+import socket
+import subprocess
+
+import pytest
+import uv
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect as connect_websocket
+
+from sseproof.launch import find, launch
+from sseproof.probe import connect
+
+SCRIPTS = find([])
+
+
+@pytest.fixture(scope="module", params=SCRIPTS, ids=lambda path: path.stem)
+def server(request):
+    with launch(request.param, "--ping", "0.5") as running:
+        yield running
+
+
+def ask(server, method, target, value=None):
+    body = b"" if value is None else json.dumps(value).encode()
+    with connect(server.host, server.port) as stream:
+        stream.send_request(method, target, [("Content-Type", "application/json")] if body else [], body)
+        head = stream.read_head()
+        return head.status, json.loads(stream.read_to_end() or b"null")
+
+
+def needs_websocket(server):
+    if "websocket" not in server.about["capabilities"]:
+        pytest.skip(f"{server.name} does not declare 'websocket'")
+
+
+def test_there_are_six_servers():
+    assert [path.stem for path in SCRIPTS] == [
+        "aiohttp_web",
+        "fastapi_uvicorn",
+        "flask_gunicorn",
+        "quart_hypercorn",
+        "starlette_uvicorn",
+        "stdlib_asyncio",
+    ]
+
+
+def test_it_says_who_speaks(server):
+    about = server.about
+    named = {key: about[key] for key in about if key.endswith("_version") and key != "encoder_version"}
+    assert about["name"] == server.name and all(named.values()), named
+    assert (about["encoder"] == "ours") == (about["encoder_version"] is None)
+
+
+def test_a_websocket_carries_the_events_of_the_stream(server):
+    needs_websocket(server)
+    with connect_websocket(f"ws://{server.host}:{server.port}/ws/topic?topic=ws") as websocket:
+        until_subscribed(server, "ws")
+        _, sent = ask(
+            server, "POST", "/json/topic?topic=ws", [{"data": "é"}, {"data": {"a": 1}, "event": "x"}]
+        )
+        got = [json.loads(websocket.recv(5)) for _ in range(2)]
+    assert got == [
+        {"id": sent["ids"][0], "event": "message", "data": "é"},
+        {"id": sent["ids"][1], "event": "x", "data": '{"a": 1}'},
+    ]
+    until_subscribed(server, "ws", 0)
+
+
+def test_a_websocket_resumes_ticks(server):
+    needs_websocket(server)
+    _, newest = ask(server, "GET", "/json/ticks?interval=0.01")
+    after = newest["last"] - 3
+    with connect_websocket(
+        f"ws://{server.host}:{server.port}/ws/ticks?interval=0.01&after={after}"
+    ) as websocket:
+        got = [json.loads(json.loads(websocket.recv(5))["data"])["n"] for _ in range(5)]
+    assert got == list(range(after + 1, after + 6))
+
+
+def test_a_websocket_of_an_unknown_name_is_refused(server):
+    needs_websocket(server)
+    with pytest.raises(InvalidStatus) as refused:
+        connect_websocket(f"ws://{server.host}:{server.port}/ws/nope")
+    assert refused.value.response.status_code in (403, 404)
+
+
+def test_a_long_poll_is_held_until_there_is_an_event(server):
+    _, first = ask(server, "POST", "/json/topic?topic=poll", {"data": "a"})
+    with connect(server.host, server.port) as held:
+        held.send_request("GET", f"/json/topic?topic=poll&after={first['ids'][0]}&wait=20")
+        _, second = ask(server, "POST", "/json/topic?topic=poll", {"data": "b"})
+        held.read_head()
+        found = json.loads(held.read_to_end())
+    assert found == {
+        "events": [{"id": second["ids"][0], "event": "message", "data": "b"}],
+        "last": second["ids"][0],
+    }
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_sigterm_ends_every_stream_with_its_last_chunk(script):
+    with launch(script, "--ping", "0.5") as server:
+        streams = [connect(server.host, server.port) for _ in range(50)]
+        try:
+            for stream in streams:
+                stream.send_request("GET", "/events/topic?topic=t")
+                stream.read_until(lambda body: b"\n\n" in body or b"\r\n\r\n" in body, 10, "the first block")
+            code = server.stop()
+            for stream in streams:
+                stream.read_to_end()
+            assert (code, {stream.ended for stream in streams}) == (0, {"complete"})
+        finally:
+            for stream in streams:
+                stream.close()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_its_command_line_refuses_in_one_line(script):
+    def run(*options):
+        command = [uv.find_uv_bin(), "run", "--quiet", "--script", script, *options]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        in_use = run("--port", str(taken.getsockname()[1]))
+    wrong = run("--ping", "never")
+    assert [(end.returncode, end.stderr.count("\n"), end.stdout) for end in (in_use, wrong)] == [
+        (1, 1, ""),
+        (2, 1, ""),
+    ]
+
+
+def until_subscribed(server, topic, expected=1):
+    """Wait until a topic has so many subscribers."""
+    for _ in range(500):
+        found = ask(server, "GET", f"/json/open?topic={topic}")[1]["subscribers"]
+        if found == expected:
+            return
+    pytest.fail(f"{found} subscribers of {topic} after 500 looks, expected {expected}")
