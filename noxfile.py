@@ -1,0 +1,43 @@
+"""The project's commands; `nox -l` lists them, and what follows `--` goes to the tool behind."""
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["conformance"]
+nox.needs_version = ">=2024.3.2"
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Judge the servers: `nox -s conformance -- --server flask_gunicorn -k reconnect`; all of them by default."""
+    session.install("-e", ".")
+    session.run(
+        *("pytest", "-p", "sseproof.battery", "-o", "testpaths=conformance", "-qq"),
+        *("-n", "auto", "--dist", "loadscope", "--max-worker-restart", "2", *session.posargs),
+        interrupt_timeout=10,  # Ctrl-C: time to stop the servers and to write what there is
+    )
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test sseproof itself and its servers: `nox -s tests -- -k wire`."""
+    session.install("-e", ".", "websockets")
+    session.run("pytest", "tests", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types: ruff for all of it, mypy --strict for sseproof/."""
+    session.install("-e", ".[lint]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """Make the page of an old run anew: `nox -s page -- RUN`."""
+    session.install("-e", ".")
+    for run in session.posargs:
+        session.run("python", "-m", "sseproof.page", f"results/{run}/conformance.jsonl", f"reports/{run}")

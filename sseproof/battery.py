@@ -1,0 +1,233 @@
+"""The pytest plugin that makes a run of the battery: servers, levels, verdicts, results.
+
+Strategy: pytest runs everything. Each case that takes `server` is parametrized over the chosen servers;
+all cases of one server go to one xdist worker, which starts the server once and stops it after its last
+case. A verdict is made where the case ran and travels on the report of its teardown; only the controlling
+process writes the result file (sseproof.results), and after the end reads it again for the matrix and the
+page. Rule of the file: the server's failure, our failure and a missing prerequisite are three things.
+
+It is over 200 lines because pytest wants a plugin's options, hooks and fixtures in one module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from sseproof import cases, judge, launch, ledger, results
+from sseproof.client import Client, Subject
+from sseproof.run import Run
+
+SCRIPTS = pytest.StashKey[dict[str, Path]]()
+KNOWN = pytest.StashKey[Sequence[ledger.Known]]()
+COLLECTED = pytest.StashKey[cases.Collected]()
+RECORD = pytest.StashKey[dict[str, Any]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("sseproof", "the battery's servers and its run")
+    group.addoption(
+        "--server",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="judge only this server, by its file's name or path (repeatable)",
+    )
+    group.addoption(
+        "--with",
+        dest="with_",
+        action="append",
+        default=[],
+        metavar="PKG==VERSION",
+        help="run the servers with this release (repeatable)",
+    )
+    group.addoption("--slow", action="store_true", help="run the slow cases too")
+    group.addoption("--run", metavar="ID", help="name of the run and its folders (default: time and chance)")
+    group.addoption(
+        "--seed", type=int, metavar="N", help="seed of the random cases (default: by chance, told)"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run half as many servers again as there are cores at a time; a single server needs no worker.
+
+    A case mostly waits: on 2 cores, 2 workers took 47 to 61 s for six servers and 3 workers 39 s.
+    """
+    servers = len(_scripts(config))
+    return 0 if servers == 1 else min(servers, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Hand out the cases server by server.
+
+    Not by xdist_group: pytest-xdist 3.8 loses its groups under pytest 9.2, without a word (its issue 1386).
+    """
+    names = sorted(_scripts(config), key=len, reverse=True)  # of two that begin alike the longer one first
+
+    class ByServer(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            parameters = nodeid.rpartition("::")[2].partition("[")[2]
+            return next((name for name in names if re.match(rf"{re.escape(name)}[-\]]", parameters)), nodeid)
+
+    return ByServer(config, log)
+
+
+def _scripts(config: pytest.Config) -> dict[str, Path]:
+    if SCRIPTS not in config.stash:
+        try:
+            found = launch.find(config.option.server, folder=config.rootpath / "servers")
+        except launch.LaunchError as error:
+            raise pytest.UsageError(": ".join(line.strip() for line in str(error).splitlines())) from None
+        config.stash[SCRIPTS] = {script.stem: script for script in found}
+        if len(config.stash[SCRIPTS]) < len(found):
+            raise pytest.UsageError("two of the servers have the same name; rename one's file")
+    return config.stash[SCRIPTS]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for level in results.LEVELS:
+        config.addinivalue_line("markers", f"{level}(anchor): {results.LEVELS[level]}")
+    config.addinivalue_line("markers", "needs(capability): skipped where /json/about does not declare it")
+    config.addinivalue_line("markers", "slow: runs only with --slow")
+    option, folder = config.option, config.rootpath / "servers"
+    everyone = {script.stem for script in folder.glob("*_*.py")} | _scripts(config).keys()
+    try:
+        config.stash[KNOWN] = ledger.read(
+            config.rootpath / "conformance" / "known_failures.toml", sorted(everyone)
+        )
+    except ledger.LedgerError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[COLLECTED] = collected = cases.Collected()
+    if hasattr(config, "workerinput"):
+        option.seed = config.workerinput["seed"]
+    elif option.seed is None:
+        option.seed = secrets.randbelow(2**32)
+    option.hypothesis_seed = option.seed  # read by Hypothesis's own plugin
+    quiet = [hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "sseproof",
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        suppress_health_check=quiet,
+    )
+    hypothesis.settings.load_profile("sseproof")
+    if not hasattr(config, "workerinput") and not option.collectonly:
+        run = Run(config, _scripts(config), config.stash[KNOWN], collected)
+        config.pluginmanager.register(run, "sseproof-run")
+
+
+# -- collection
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames:
+        names = _scripts(metafunc.config)
+        metafunc.parametrize("subject", list(names), ids=list(names), indirect=True, scope="session")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    found = config.stash[COLLECTED]
+    found.take(items)
+    if found.problems:
+        items.clear()
+    yield  # -k and the like choose
+    slow = [item for item in items if not config.option.slow and item.get_closest_marker("slow")]
+    items[:] = [item for item in items if item not in slow]
+    config.hook.pytest_deselected(items=slow)
+    found.slow, found.selected = len(slow), len(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["sseproof"] = asdict(session.config.stash[COLLECTED])
+
+
+# -- verdicts
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, pytest.TestReport]:
+    report: pytest.TestReport = yield
+    record = item.stash[RECORD]
+    server: Client | None = getattr(item, "funcargs", {}).get("server")
+    judge.judge(record, report, call, server)
+    if call.when == "call":
+        judge.held_against(record, report, item.config.stash[KNOWN])
+    if call.when == "teardown":
+        report.__dict__["sseproof"] = judge.clean(record)  # xdist carries what JSON can say
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.stash[RECORD] = judge.record(item, cases.server_name(item), cases.case_id(item))
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]:
+    return judge.both_sides(op, left, right)
+
+
+def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, Any] | None:
+    when = getattr(report, "when", None)
+    if when not in ("setup", "call", "teardown", "???"):
+        return None
+    verdict = "error" if when == "???" else getattr(report, "sseproof", {}).get("verdict")  # a worker died
+    if verdict is None:
+        return "", "", ""
+    letter, colour, _ = results.VERDICTS[verdict]
+    # Categories of our own keep pytest's summaries for what is pytest's: collection errors.
+    return f"verdict {verdict}", letter, (verdict, {colour.replace("magenta", "purple"): True})
+
+
+# -- fixtures
+
+
+@pytest.fixture(scope="session")
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """The process behind `server`; cases do not ask for it."""
+    subject = Subject(_scripts(request.config)[request.param], request.config.option.with_)
+    yield subject
+    subject.stop()
+
+
+@pytest.fixture
+def server(subject: Subject, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """The server under judgement, up and answering, with its streams closed after the case."""
+    process = subject.running()
+    request.node.stash[RECORD]["about"] = process.about
+    declared = process.about.get("capabilities") or []
+    for capability in (name for marker in request.node.iter_markers("needs") for name in marker.args):
+        if capability not in declared:
+            pytest.skip(f"{process.name} does not declare {capability!r}")
+    with Client(process) as client:
+        yield client
+
+
+@pytest.fixture
+def finding(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Record what was seen, in a sentence: `finding("answers 200 to HEAD")`."""
+
+    def record(text: str) -> None:
+        told = request.node.stash[RECORD]
+        told["finding"] = "; ".join(filter(None, [told["finding"], text]))
+
+    return record

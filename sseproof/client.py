@@ -1,0 +1,153 @@
+"""What a case holds in its hands: one server, the streams it opens, and the process behind it.
+
+A thin layer over launch, probe and stream. Rule of the file: whatever a case opens is closed after it, and
+told on failure, without the case doing anything for it.
+"""
+
+from __future__ import annotations
+
+import json as json_
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+from sseproof import launch, probe
+from sseproof.stream import EventStream, Reply
+
+PING_S = 0.5
+RETRY_MS = 1000
+TRANSCRIPTS = 3
+TRANSCRIPT_CHARACTERS = 20_000
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class Subject:
+    """One server of this process: started on first use, started again when it has died."""
+
+    def __init__(self, script: Path, with_: Sequence[str]) -> None:
+        self.script, self._with = script, with_
+        self._server: launch.Server | None = None
+        self._failure: launch.LaunchError | None = None
+
+    def running(self) -> launch.Server:
+        """Give the server, up and answering; a server that did not start once is not tried again."""
+        if self._failure:
+            raise self._failure
+        if self._server is None or not self._server.alive:
+            self.stop()
+            try:
+                options = ("--ping", str(PING_S), "--retry", str(RETRY_MS))
+                self._server = launch.launch(self.script, *options, with_=self._with)
+            except launch.LaunchError as failure:
+                self._failure = failure
+                raise
+        return self._server
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+
+class Client:
+    """One case's way to a running server; closes every stream the case opened."""
+
+    def __init__(self, process: launch.Server) -> None:
+        self.process, self.name, self.about = process, process.name, process.about
+        self.ping_s, self.retry_ms = PING_S, RETRY_MS
+        self._streams: list[probe.Stream] = []
+
+    def connect(self, **options: Any) -> probe.Stream:
+        """Connect without a request; options as probe.connect takes them."""
+        # Hypothesis opens hundreds in one case: what has ended long ago gives its socket back.
+        for old in self._streams[:-TRANSCRIPTS]:
+            if old.ended:
+                old.close()
+                self._streams.remove(old)
+        stream = probe.connect(self.process.host, self.process.port, **options)
+        self._streams.append(stream)
+        return stream
+
+    def open(
+        self,
+        target: str,
+        *,
+        method: str = "GET",
+        headers: Headers | None = None,
+        body: bytes | None = None,
+        json: Any = None,
+        http_version: str = "1.1",
+        rcvbuf_bytes: int | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> EventStream:
+        """Send a request on a connection of its own; the answer's head is not read yet."""
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        if json is not None:
+            body = json_.dumps(json).encode("ascii")
+            pairs.append(("Content-Type", "application/json"))
+        if params:
+            target += ("&" if "?" in target else "?") + urlencode(
+                {key: _query(value) for key, value in params.items()}
+            )
+        stream = self.connect(rcvbuf_bytes=rcvbuf_bytes)
+        stream.send_request(method, target, pairs, body or b"", http_version=http_version)
+        return EventStream(stream, f"{method} {target[:80]}")
+
+    def echo(
+        self,
+        *items: Mapping[str, Any],
+        hold: bool = False,
+        blocking: bool = False,
+        within_s: float = 5.0,
+        headers: Headers | None = None,
+    ) -> EventStream:
+        """Have the server send these script items and read to the end of the response.
+
+        With `hold` the server keeps the stream open at its end, and nothing is read yet.
+        """
+        params = {name: True for name, wanted in (("hold", hold), ("blocking", blocking)) if wanted}
+        stream = self.open("/events/echo", method="POST", json=list(items), params=params, headers=headers)
+        if not hold:
+            stream.read_to_end(within_s)
+        return stream
+
+    def json(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        headers: Headers | None = None,
+        within_s: float = 5.0,
+    ) -> Reply:
+        """Ask a JSON route and read its whole answer."""
+        with self.open(target, method=method, json=body, headers=headers) as answer:
+            head = answer.stream.read_head(within_s)
+            return Reply(head.status, head, answer.stream.read_to_end(within_s))
+
+    def transcript(self) -> str:
+        """Tell the last streams' bytes and times, in at most TRANSCRIPT_CHARACTERS characters."""
+        share = TRANSCRIPT_CHARACTERS // TRANSCRIPTS
+        told = [stream.transcript() for stream in self._streams[-TRANSCRIPTS:]]
+        cut = [
+            text if len(text) <= share else f"{text[: share - 1000]}\n[...]\n{text[-900:]}" for text in told
+        ]
+        return "\n\n".join(cut)
+
+    def close(self) -> None:
+        for stream in self._streams:
+            stream.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _query(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value

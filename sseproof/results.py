@@ -1,0 +1,167 @@
+"""What a run leaves behind: one JSON object per line, each flushed as soon as it is known.
+
+A file opens with a header, goes on with servers and verdicts as they come, and is closed by a footer.
+Only a run that went its whole way writes the footer, so a file without one is a run cut short, however
+it ended: Ctrl-C, a crash, a full disk. Rule of the file: whatever is shown of a run (the matrix, the
+page, the exit code's reasons) is computed from what read() gives, never from a run's memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+
+
+class Verdict(NamedTuple):
+    letter: str
+    colour: str  # a name that rich and the page's style sheet both know
+    meaning: str
+
+
+VERDICTS = {
+    "pass": Verdict(".", "green", "the server does what the case asks"),
+    "fail": Verdict("F", "red", "a required case is missed"),
+    "warn": Verdict("w", "yellow", "a recommended case is missed"),
+    "note": Verdict("n", "blue", "what the server does where the standard leaves it open"),
+    "known": Verdict("k", "magenta", "missed, and listed with its cause in known_failures.toml"),
+    "stale": Verdict("S", "red", "listed in known_failures.toml, yet it passes"),
+    "skip": Verdict("s", "blue", "the server does not declare what the case needs"),
+    "error": Verdict("E", "red", "our fault, not the server's: launch, harness or a server that died"),
+}
+"""The closed set of verdicts, in the order they are told."""
+
+UNWELCOME = ("fail", "stale", "error")
+"""The verdicts that turn a run's exit code to 1."""
+
+LEVELS = {
+    "required": "The standard or an RFC says MUST, or a client that keeps to them loses data.",
+    "recommended": "A good server does this; no standard demands it.",
+    "observed": "The standard leaves it open; the report says what the server does.",
+}
+
+COLUMNS = {
+    "server": "str", "case": "str", "group": "str", "parameters": "object", "level": "str", "anchor": "str",
+    "why": "str", "verdict": "str", "seconds": "float", "because": "str", "finding": "str", "known": "str",
+    "transcript": "str",
+}  # fmt: skip
+
+
+class ResultsError(Exception):
+    """A file that holds no readable results; the message says what it holds instead."""
+
+
+class Writer:
+    """Write one run's file, a line at a time; refuses a file that is there already."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._file = path.open("x", encoding="ascii")
+        except FileExistsError:
+            raise ResultsError(
+                f"{path} is there already: two runs cannot share a file, choose another --run"
+            ) from None
+        self.line("header", {"format": FORMAT, **header})
+
+    def line(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Append one record of this kind ("server", "verdict", "footer") and flush it."""
+        # ASCII escapes carry what UTF-8 cannot (a lone surrogate) and no line end but our own.
+        self._file.write(json.dumps({"kind": kind, **fields}, default=repr) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read(path: Path | str) -> pd.DataFrame:
+    """Read a run: one row per verdict, columns COLUMNS, times in seconds.
+
+    `.attrs` holds "header" (dict), "servers" (name -> /json/about), "footer" (dict, or None) and
+    "complete": whether the run went its whole way. Raises ResultsError for anything that is no such file.
+    """
+    import pandas as pd  # half a second that no worker of a run has to spend
+
+    path = Path(path)
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror}") from None
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end was cut in mid-write
+        try:
+            record = json.loads(line)
+            record["kind"]
+        except (ValueError, TypeError, KeyError):
+            record = {"kind": None}
+        if number == 1 and (record["kind"] != "header" or record.get("format") != FORMAT):
+            raise ResultsError(
+                f"{path} is no result file of this version: its first line is no header of format {FORMAT}"
+            )
+        if record["kind"] not in ("header", "server", "verdict", "footer"):
+            raise ResultsError(f"{path}, line {number}, is damaged: {line[:60]!r}")
+        records.append(record)
+    if not records:
+        raise ResultsError(f"{path} holds no results: it is empty or was cut in its first line")
+    rows = [record for record in records if record["kind"] == "verdict"]
+    missing = {"str": "", "float": math.nan, "object": None}
+    columns = {name: [row.get(name, missing[kind]) for row in rows] for name, kind in COLUMNS.items()}
+    frame = pd.DataFrame({name: pd.Series(columns[name], dtype=kind) for name, kind in COLUMNS.items()})
+    footer = records[-1] if records[-1]["kind"] == "footer" else None
+    frame.attrs = {
+        "header": records[0],
+        "servers": {record["name"]: record["about"] for record in records if record["kind"] == "server"},
+        "footer": footer,
+        "complete": footer is not None and sum(footer["counts"].values()) == len(rows),
+    }
+    return frame
+
+
+def sentence(case: str) -> str:
+    """Say a case's id as the sentence it is: "test_a_is_b[cr-id]" is "a is b [cr-id]"."""
+    name, bracket, parameters = case.partition("[")
+    return name.removeprefix("test_").replace("_", " ") + (f" [{parameters}" if bracket else "")
+
+
+def command(header: Mapping[str, Any], server: str, case: str) -> str:
+    """Give the shell command that runs just this case on this server again."""
+    words = ["--server", header["servers"].get(server, server)]
+    for release in header.get("with", []):
+        words += ["--with", release]
+    # pytest's -k reads only these characters; an id with others is reached by its function's name.
+    selection = case if re.fullmatch(r"[\w:+\-.\[\]/]+", case) else case.partition("[")[0]
+    return shlex.join(["nox", "-s", "conformance", "--", *words, "-k", selection])
+
+
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str, limit: int = 20_000) -> str:
+    """Show text that a server may have written: control and direction characters as escapes, its middle cut.
+
+    The limit is in characters. The result is still text: a page has to escape it for HTML besides.
+    """
+    if len(text) > limit:
+        head, tail = text[: limit * 3 // 4], text[len(text) - limit // 4 :]
+        text = f"{head}\n[... {len(text) - limit:,} more characters not shown ...]\n{tail}"
+    return _HIDDEN.sub(lambda hidden: ascii(hidden[0])[1:-1], text)
