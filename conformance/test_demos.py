@@ -1,0 +1,407 @@
+"""Demonstrations: every stream people copy from does what its description says, through the framework's encoder.
+
+They run up to a thousand times faster than for a person, so none of these cases waits for its subject.
+"""
+
+import json
+import secrets
+import time
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import psutil
+import pytest
+
+from sseproof.wire import fields
+
+FAST = {"speed": 1000}
+TRAINING = "/events/training?epochs=2&steps=3"
+NUMBER = (int, float)
+SYSTEM = dict.fromkeys(("cpu_percent", "memory_percent", "memory_used_mb", "memory_total_mb"), NUMBER)
+QUOTE = {"symbol": str, "price": NUMBER, "change": NUMBER}
+TICK = {"n": int, "due_ns": int, "sent_ns": int, "pad": str}
+
+
+def _told(events, **kinds):
+    """Read each event's data, which is a JSON object of these fields and types."""
+    return [_object(event.data, kinds) for event in events]
+
+
+def _object(data, kinds):
+    try:
+        item = json.loads(data)
+    except ValueError:
+        item = None
+    assert isinstance(item, dict), f"received {data!r}, expected a JSON object"
+    assert set(item) == set(kinds)
+    wrong = [name for name, kind in kinds.items() if not isinstance(item[name], kind)]
+    assert wrong == [], f"{data} has the wrong types in {wrong}"
+    return item
+
+
+# -- streams without an end
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_clock_tells_the_time_of_day_in_events_of_default_type(server):
+    """Where no type is sent, an EventSource dispatches to onmessage."""
+    events = server.open("/events/clock", params={"speed": 50}).read_events(2)
+    now = datetime.now()
+    possible = {(now - timedelta(seconds=ago)).strftime("%H:%M:%S") for ago in range(-1, 6)}
+    assert [event.type for event in events] == ["message", "message"]
+    assert {event.data for event in events} - possible == set()
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_counter_counts_and_tells_the_time(server):
+    """A number that is skipped or repeated is an event lost or sent twice."""
+    start, events = time.time(), server.open("/events/counter", params=FAST).read_events(5)
+    told = _told(events, count=int, time=NUMBER)
+    assert [item["count"] for item in told] == [1, 2, 3, 4, 5]
+    assert [item for item in told if not start - 1 <= item["time"] <= time.time() + 1] == []
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_system_sends_cpu_and_memory_as_numbers(server):
+    """A page draws its bars from these four, from 0 to 100 per cent."""
+    told = _told(server.open("/events/system", params={"speed": 50}).read_events(2), **SYSTEM)
+    percent = [item[name] for item in told for name in ("cpu_percent", "memory_percent")]
+    assert [value for value in percent if not 0 <= value <= 100] == []
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+def test_system_figures_agree_with_psutil(server):
+    """Invented figures would be a demonstration of nothing."""
+    (figures,) = _told(server.open("/events/system", params={"speed": 50}).read_events(1), **SYSTEM)
+    memory = psutil.virtual_memory()
+    assert figures["memory_total_mb"] == round(memory.total / 2**20, 1)
+    # Other processes come and go between the two looks, so there is room of ten points and of ten per cent.
+    assert figures["memory_percent"] == pytest.approx(memory.percent, abs=10)
+    assert figures["memory_used_mb"] == pytest.approx(memory.used / 2**20, abs=memory.total / 2**20 / 10)
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+def test_system_cpu_is_above_0_while_a_core_is_busy(server):
+    """A CPU figure that never moves is not measured."""
+    stream = server.open("/events/system", params={"speed": 10})
+    busy_until_s = time.process_time() + 0.06
+    while time.process_time() < busy_until_s:
+        pass
+    (figures,) = _told(stream.read_events(1), **SYSTEM)
+    assert figures["cpu_percent"] > 0
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_stocks_are_named_by_their_symbol(server):
+    """One stream carries many kinds of events, told apart by their type alone."""
+    events = server.open("/events/stocks?seed=7", params=FAST).read_events(12)
+    symbols = [item["symbol"] for item in _told(events, **QUOTE)]
+    assert {event.type for event in events} == {"AAPL", "GOOGL", "MSFT"}
+    assert [event.type for event in events] == symbols
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_a_stock_moves_by_the_change_it_tells(server):
+    """A quote lost or out of order shows: each price is the one before and the change."""
+    quotes = _told(server.open("/events/stocks?seed=7", params=FAST).read_events(30), **QUOTE)
+    told = {symbol: [q for q in quotes if q["symbol"] == symbol] for symbol in ("AAPL", "GOOGL", "MSFT")}
+    steps = [(old["price"], new) for series in told.values() for old, new in pairwise(series)]
+    assert len(steps) == 27
+    assert [new for old, new in steps if abs(old + new["change"] - new["price"]) > 0.01] == []
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+def test_stocks_are_the_same_for_the_same_seed_only(server):
+    """A demonstration that can be repeated can be tested."""
+    first, again, other = (_stocks(server, seed) for seed in ("7", "7", "8"))
+    assert (first == again, first == other) == (True, False)
+
+
+def _stocks(server, seed):
+    return server.open("/events/stocks", params={"seed": seed, **FAST}).read_events(12)
+
+
+@pytest.mark.recommended("#authoring-notes")
+@pytest.mark.parametrize(("name", "at_once"), [("clock", 1), ("counter", 1), ("system", 0), ("stocks", 3)])
+def test_a_demo_is_never_early(server, name, at_once):
+    """Once a second, here fifty times faster, is a promise a page relies on."""
+    apart_s = 0.02 / 3 if name == "stocks" else 0.02
+    stream = server.open(f"/events/{name}", params={"speed": 50})
+    stream.read_events(at_once + 2)
+    early = [
+        at - n * apart_s
+        for n, (at, _) in enumerate(stream.arrivals, 1 - at_once)
+        if n > 0 and at < n * apart_s
+    ]
+    assert early == []
+
+
+# -- streams with an end
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_training_sends_every_step_and_then_complete(server):
+    """Two types on one stream: the last event must not be taken for one more step, nor lost with the end."""
+    stream = server.open(TRAINING, params=FAST)
+    events = stream.read_to_end()
+    expected = [("progress", str(step)) for step in range(1, 7)] + [("complete", "7")]
+    assert [(event.type, event.last_event_id) for event in events] == expected
+    told = _told(events[:-1], epoch=int, total_epochs=int, progress_percent=NUMBER, loss=NUMBER)
+    assert [(item["epoch"], item["total_epochs"]) for item in told] == [(1, 2)] * 3 + [(2, 2)] * 3
+    assert [item["progress_percent"] for item in told] == pytest.approx(
+        [100 * n / 6 for n in range(1, 7)], abs=0.01
+    )
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_pipeline_sends_a_model_for_every_step(server):
+    """A typed model is one JSON object on the wire, with the names and types of its fields."""
+    events = server.open("/events/pipeline", params=FAST).read_to_end()
+    told = _told(events, step=int, total=int, message=str, percentage=NUMBER)
+    total = len(told)
+    assert [(item["step"], item["total"]) for item in told] == [(n, total) for n in range(1, total + 1)]
+    percent = [item["percentage"] for item in told]
+    assert (percent[-1:], percent) == ([100], sorted(percent))
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_resilient_sends_an_id_and_the_reconnection_time_with_every_event(server):
+    """With both in each event a client can lose its connection anywhere."""
+    stream = server.open("/events/resilient?count=5", params=FAST)
+    events = stream.read_to_end()
+    retry = [field.value for field in fields(stream.body) if field.name == "retry"]
+    ids = [field.value for field in fields(stream.body) if field.name == "id"]
+    assert retry == [str(server.retry_ms)] * 6  # once alone at the beginning
+    assert ids == [event.last_event_id for event in events]
+    assert len(set(ids)) == 5
+
+
+FINITE = {
+    "training": TRAINING,
+    "pipeline": "/events/pipeline",
+    "resilient": "/events/resilient?count=5",
+}
+
+
+def _whole(server, target):
+    stream = server.open(target, params=FAST)
+    stream.read_events(5)  # each has at least so many
+    return stream.read_to_end()
+
+
+@pytest.mark.required("RFC 9112 section 7.1")
+@pytest.mark.parametrize("target", FINITE.values(), ids=FINITE)
+def test_a_finite_demo_ends_whole(server, target):
+    """Without its last chunk a client cannot tell the end from a fault."""
+    stream = server.open(target, params=FAST)
+    stream.read_to_end()
+    assert stream.ended == "complete"
+
+
+@pytest.mark.required("#the-last-event-id-header")
+@pytest.mark.parametrize("seen", [1, 4])
+@pytest.mark.parametrize("target", FINITE.values(), ids=FINITE)
+def test_a_finite_demo_goes_on_after_the_last_event_id(server, target, seen):
+    """What was seen does not come again, what was missed comes once, with the ids and data it had."""
+    events = _whole(server, target)
+    headers = {"Last-Event-ID": events[seen - 1].last_event_id}
+    assert server.open(target, params=FAST, headers=headers).read_to_end() == events[seen:]
+
+
+@pytest.mark.required("#sse-processing-model")
+@pytest.mark.parametrize("target", FINITE.values(), ids=FINITE)
+def test_a_finite_demo_answers_204_to_the_id_of_its_last_event(server, target):
+    """An EventSource reconnects after every end but a 204, for ever."""
+    last = _whole(server, target)[-1].last_event_id
+    again = server.open(target, params=FAST, headers={"Last-Event-ID": last})
+    assert (again.status, again.read_to_end(), again.body) == (204, [], b"")
+
+
+@pytest.mark.required("#sse-processing-model")
+@pytest.mark.parametrize("name", ["counter", "resilient"])
+def test_a_demo_stops_when_its_client_leaves(server, name):
+    """A generator whose clean-up never runs goes on counting for nobody."""
+    mark = f"demo-{secrets.token_hex(4)}"
+    stream = server.open(f"/events/{name}", params={"as": mark, "speed": 20})
+    stream.read_events(1)
+    stream.close()
+    start_s, counts = time.monotonic(), {}
+    while (
+        counts != {"open": 0, "opened": 1, "closed": 1}
+        and time.monotonic() - start_s < 2 * server.ping_s + 0.5
+    ):
+        counts = server.json("GET", f"/json/open?as={mark}").value
+    assert counts == {"open": 0, "opened": 1, "closed": 1}
+
+
+# -- a session's progress
+
+
+def _session(server):
+    made = server.json("POST", "/json/session")
+    assert made.status == 201
+    return made.value["session"]
+
+
+def _progress(server, session, speed=1000, last=None):
+    headers = {} if last is None else {"Last-Event-ID": last}
+    return server.open("/events/progress", params={"session": session, "speed": speed}, headers=headers)
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_progress_goes_from_0_to_100_and_names_its_session(server):
+    """A bar that goes back, skips its end or belongs to another session misleads."""
+    session = _session(server)
+    stream = _progress(server, session)
+    events = stream.read_to_end()
+    told = _told(events, progress=int, session=str)
+    values = [item["progress"] for item in told]
+    assert (values[:1], values[-1:], values) == ([0], [100], sorted(set(values)))
+    expected = [("progress", str(value), session) for value in values]
+    assert [
+        (event.type, event.last_event_id, item["session"]) for event, item in zip(events, told, strict=True)
+    ] == expected
+    assert stream.ended == "complete"
+
+
+@pytest.mark.required("#the-last-event-id-header")
+def test_progress_survives_a_reconnect(server):
+    """The session holds the progress, not the connection: nothing is lost, nothing begins anew."""
+    session = _session(server)
+    with _progress(server, session, speed=50) as first:
+        seen = first.read_events(3)
+    missed = [
+        event.last_event_id for event in _progress(server, session, last=seen[-1].last_event_id).read_to_end()
+    ]
+    whole = [event.last_event_id for event in _progress(server, session, last="0").read_to_end()]
+    assert [event.last_event_id for event in seen] + missed == ["0", *whole]
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_two_streams_of_a_session_see_the_same_progress(server):
+    """Two windows of one page belong to one session."""
+    session = _session(server)
+    opened = [_progress(server, session, speed=100) for _ in range(2)]
+    long, short = sorted((stream.read_to_end() for stream in opened), key=len, reverse=True)
+    # Whoever comes later begins at the newest value; from there on both see the same.
+    assert short == long[-len(short) :]
+
+
+@pytest.mark.required("#sse-processing-model")
+def test_progress_answers_204_to_who_has_seen_100(server):
+    """An EventSource reconnects after every end but a 204, for ever."""
+    session = _session(server)
+    _progress(server, session).read_to_end()
+    assert _progress(server, session, last="100").status == 204
+
+
+@pytest.mark.recommended("RFC 9110 section 15.5.5")
+@pytest.mark.parametrize("query", ["?session=unknown", "?session=", ""])
+def test_progress_of_no_session_is_not_found(server, query):
+    """A stream that says nothing would leave its page waiting."""
+    answer = server.json("GET", f"/events/progress{query}")
+    assert (answer.status, "error" in answer.value) == (404, True)
+
+
+# -- chat
+
+
+def _chat(server, message, seed=1, **more):
+    return server.open(
+        f"/events/chat?seed={seed}&rate=10000", method="POST", json={"message": message, **more}
+    )
+
+
+@pytest.mark.required("#event-stream-interpretation")
+def test_chat_sends_tokens_and_then_done(server):
+    """Tokens carry their own spaces; lost at a line's beginning they make one long word."""
+    stream = _chat(server, "Grüße")
+    stream.read_events(3)  # at least two tokens and the end
+    *tokens, done = stream.read_to_end()
+    assert (done.type, done.data, stream.ended) == ("done", "[DONE]", "complete")
+    assert {event.type for event in tokens} == {"token"}
+    answer = "".join(event.data for event in tokens)
+    assert (answer == answer.strip(), len(answer.split(" ")) > 1) == (True, True), answer
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+@pytest.mark.parametrize(
+    ("message", "seed", "same"),
+    [("hello", 1, True), ("hello", 2, False), ("goodbye", 1, False)],
+    ids=["again", "other seed", "other message"],
+)
+def test_chat_answers_the_same_to_the_same_message_and_seed_only(server, message, seed, same):
+    """A demonstration that can be repeated can be tested."""
+    first, second = _chat(server, "hello", seed=1), _chat(server, message, seed=seed)
+    assert (first.read_to_end() == second.read_to_end()) == same
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+def test_chat_takes_a_conversation_id(server):
+    """The field is optional, and taken when it is text."""
+    answers = [_chat(server, "hello"), _chat(server, "hello", conversation_id="c1")]
+    assert [answer.status for answer in answers] == [200, 200]
+
+
+@pytest.mark.recommended("#authoring-notes")
+def test_chat_is_never_faster_than_its_rate(server):
+    """An answer that comes in one piece is no stream."""
+    stream = server.open("/events/chat?rate=100", method="POST", json={"message": "hello"})
+    stream.read_events(6)
+    early = [at for n, (at, _) in enumerate(stream.arrivals[:6]) if at < n / 100]
+    assert early == []
+
+
+@pytest.mark.recommended("RFC 9110 section 15.5.21")
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff", b'"hello"', b"[]", b"{}", b'{"message": 5}', b'{"message": null}',
+     b'{"message": "hello", "conversation_id": 5}'],
+)  # fmt: skip
+def test_chat_refuses_what_is_no_message(server, body):
+    """A refusal must come before the stream: after it there is no status left to send."""
+    answer = server.open(
+        "/events/chat", method="POST", body=body, headers={"Content-Type": "application/json"}
+    )
+    whole = answer.stream.read_to_end(5.0)
+    assert answer.status == 422
+    assert "error" in json.loads(whole)
+
+
+# -- ticks
+
+
+@pytest.mark.required("#event-stream-interpretation")
+@pytest.mark.parametrize("size", [0, 1, 5000])
+def test_ticks_are_numbered_and_carry_what_was_asked_for(server, size):
+    """Staleness is measured by these numbers: id and n agree, none is skipped, the due time is n x interval."""
+    stream = server.open("/events/ticks", params={"interval": 0.01, "count": 4, "size": size})
+    stream.read_events(4)
+    events = stream.read_to_end()
+    told = _told(events, **TICK)
+    ids = [event.last_event_id for event in events]
+    first = told[0]["n"]
+    assert ids == [str(n) for n in range(first, first + 4)]
+    expected = [{"n": n, "due_ns": n * 10_000_000, "pad": "x" * size} for n in range(first, first + 4)]
+    assert [{name: item[name] for name in item if name != "sent_ns"} for item in told] == expected
+    assert stream.ended == "complete"
+
+
+@pytest.mark.recommended("#authoring-notes")
+@pytest.mark.parametrize("interval_s", [0.003, 0.01])
+def test_a_tick_never_leaves_before_it_is_due(server, interval_s):
+    """What is early would be measured as less than no staleness."""
+    stream = server.open("/events/ticks", params={"interval": interval_s, "count": 5})
+    told = _told(stream.read_to_end(), **TICK)
+    assert [item["sent_ns"] - item["due_ns"] for item in told if item["sent_ns"] < item["due_ns"]] == []
+    # The arrival is ours to time: seconds on a steady clock after a Unix time, so a millisecond of room.
+    read_ns = [stream.stream.started_ns + at * 1e9 + 1e6 for at, _ in stream.arrivals]
+    assert [item for item, at_ns in zip(told, read_ns, strict=True) if at_ns < item["due_ns"]] == []
+
+
+@pytest.mark.required("#the-last-event-id-header")
+def test_ticks_go_on_after_the_last_event_id(server):
+    """Resuming after an id is arithmetic: what was due meanwhile comes at once, then the clock goes on."""
+    seen = time.time_ns() // 10_000_000 - 5
+    again = server.open("/events/ticks?interval=0.01&count=8", headers={"Last-Event-ID": str(seen)})
+    assert [event.last_event_id for event in again.read_to_end()] == [str(seen + n) for n in range(1, 9)]

@@ -1,0 +1,415 @@
+"""How a stream begins and ends: status, headers, transfer coding, HEAD, CORS, refusals.
+
+An EventSource opens only for status 200 and text/event-stream; everything else here is HTTP's and Fetch's.
+Where the probe's HTTP library would put a header in order, the cases look at the bytes of the head. Nothing
+is withheld *for ever*, so a case about waiting tries longer and longer intervals: a server that withholds
+fails at each of them, a busy machine only at the short ones.
+"""
+
+import re
+from hashlib import sha512
+
+import pytest
+
+from sseproof.wire import Event
+
+ORIGIN = "http://localhost:8080"  # the one origin that the servers allow
+STREAMS = {
+    "ticks": "/events/ticks",
+    "topic": "/events/topic?topic=handshake",
+    "demo": "/events/clock",
+    "echo": "/events/echo?script=%5B%5D&hold=true",
+}
+KINDS = {"stream": "/events/ticks", "json": "/json/about", "refusal": "/events/nope"}
+ANSWERS = {
+    **STREAMS,
+    "finite": "/events/echo?script=%5B%5D",
+    "json": KINDS["json"],
+    "refusal": KINDS["refusal"],
+}
+STRANGERS = [
+    "http://localhost:8080.evil.example",
+    "http://localhost",
+    "https://localhost:8080",
+    "http://LOCALHOST:8080",
+    "http://evil.example",
+    "null",
+]
+EVENT_SOURCE = {"Accept": "text/event-stream", "Cache-Control": "no-store"}  # what a browser sends
+LONG = b" " * (1024 * 1024 + 1)  # one byte more than a body may have
+
+each_kind = pytest.mark.parametrize("target", KINDS.values(), ids=KINDS)
+every_stream = pytest.mark.parametrize("target", STREAMS.values(), ids=STREAMS)
+
+
+def fields(answer, name):
+    """Find the values of a header in the bytes of the head, as they came."""
+    answer.head  # noqa: B018  waits for it
+    head = b"".join(chunk.data for chunk in answer.stream.raw).partition(b"\r\n\r\n")[0].decode("latin-1")
+    pairs = [line.partition(":") for line in head.split("\r\n")[1:]]
+    return [value.strip() for key, _, value in pairs if key.strip().lower() == name]
+
+
+def listed(answer, name):
+    """Give the members of a header that is a list, in lower case."""
+    return {member.strip().lower() for value in answer.headers.get_all(name) for member in value.split(",")}
+
+
+def media_type(answer):
+    return (answer.headers.get("content-type") or "").partition(";")[0].strip().lower()
+
+
+def goes_on(answer):
+    """Say whether the connection serves another request, or has said that it will not."""
+    if "close" in listed(answer, "connection"):
+        return True
+    answer.stream.next_request()
+    answer.stream.send_request("GET", "/json/about")
+    return answer.stream.read_head(within_s=2.0).status == 200
+
+
+def preflight(server, method, target, header, origin=ORIGIN):
+    """Ask as a browser does before a request that carries this header."""
+    asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
+    return server.json("OPTIONS", target, headers={"Origin": origin, **asked})
+
+
+# -- status and headers
+
+
+@pytest.mark.required("#sse-processing-model")
+@every_stream
+@pytest.mark.parametrize("headers", [{}, EVENT_SOURCE], ids=["plain", "eventsource"])
+def test_the_status_of_a_stream_is_200(server, target, headers):
+    """An EventSource fails the connection for any other status, 2xx included."""
+    assert server.open(target, headers=headers).status == 200
+
+
+@pytest.mark.required("#sse-processing-model")
+@every_stream
+def test_the_media_type_of_a_stream_is_text_event_stream(server, target):
+    """An EventSource fails the connection for any other type, and for two of them."""
+    types = fields(server.open(target), "content-type")
+    assert [value.partition(";")[0].strip().lower() for value in types] == ["text/event-stream"]
+
+
+@pytest.mark.required("#text/event-stream")
+@every_stream
+def test_a_charset_of_a_stream_is_utf_8(server, target):
+    """The parameter may be left out; if it is there, the registration of the type allows this value only."""
+    types = "".join(fields(server.open(target), "content-type"))
+    charsets = re.findall(r';\s*charset\s*=\s*"?([^";\s]*)', types, re.IGNORECASE)
+    assert [charset.lower() for charset in charsets] in ([], ["utf-8"])
+
+
+@pytest.mark.required("RFC 9112 section 6.2")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("target", ANSWERS.values(), ids=ANSWERS)
+def test_a_length_and_a_transfer_coding_exclude_each_other(server, method, target):
+    """A message with both is how requests and responses are smuggled; no sender may write it."""
+    answer = server.open(target, method=method)
+    assert len(fields(answer, "content-length")) + len(fields(answer, "transfer-encoding")) <= 1
+
+
+@pytest.mark.required("RFC 9110 section 8.6")
+@every_stream
+def test_a_stream_without_an_end_has_no_length(server, target):
+    """A Content-Length is the number of bytes to come, and nobody knows it."""
+    assert fields(server.open(target), "content-length") == []
+
+
+@pytest.mark.recommended("#sse-processing-model")
+def test_the_headers_leave_before_the_first_event_is_due(server):
+    """An EventSource is `open` when they arrive; until then its page shows that it is connecting."""
+    # The first keep-alive comment may push withheld headers out: they have to come clearly before it.
+    limit_s = 0.8 * server.ping_s
+    waits = []
+    while not waits or (min(waits) > limit_s and len(waits) < 3):
+        waits.append(server.echo({"data": "late", "after": 60}, hold=True).head.seconds)
+    assert min(waits) <= limit_s
+
+
+# -- HEAD and other methods
+
+
+@pytest.mark.required("RFC 9110 section 9.3.2")
+@every_stream
+def test_head_is_answered_like_get(server, target):
+    """HEAD is GET without the content: whoever asks by it learns status and type without a stream."""
+    answer = server.open(target, method="HEAD")
+    answer.stream.read_head(within_s=2.0)  # a server that runs the stream to its end first never comes here
+    assert (answer.status, media_type(answer)) == (200, "text/event-stream")
+
+
+@pytest.mark.recommended("RFC 9110 section 9.3.2")
+@every_stream
+def test_head_has_the_headers_of_get(server, target):
+    """A server SHOULD send the same; the ones about the connection and the moment are left aside."""
+    passing = {"date", "connection", "keep-alive", "content-length", "transfer-encoding"}
+    answers = server.open(target, method="HEAD").headers, server.open(target).headers
+    head, get = (sorted(pair for pair in answer.headers if pair[0] not in passing) for answer in answers)
+    assert head == get
+
+
+@pytest.mark.required("RFC 9110 section 8.6")
+@every_stream
+def test_head_has_no_length_that_get_has_not(server, target):
+    """`Content-Length: 0` in an answer to HEAD says that a GET would bring nothing."""
+    head, get = server.open(target, method="HEAD"), server.open(target)
+    assert fields(head, "content-length") == fields(get, "content-length")
+
+
+@pytest.mark.required("RFC 9110 section 9.3.2")
+def test_head_gets_no_body(server):
+    """A stray byte is read as the beginning of the next response on the connection."""
+    head = server.open("/events/ticks?interval=0.02", method="HEAD")
+    head.read_to_end()
+    server.open("/events/ticks?interval=0.02").read_events(2)  # by then this one would have brought some too
+    assert head.stream.stray == b""
+
+
+@pytest.mark.required("RFC 9110 section 9.3.2")
+def test_head_leaves_no_stream_open(server):
+    """Nobody reads such a stream and nobody closes it: each HEAD would cost a stream for good."""
+    server.open("/events/ticks?interval=0.02&as=handshake-head", method="HEAD").read_to_end()
+    server.open("/events/ticks?interval=0.02").read_events(2)  # by then the other would have begun too
+    assert server.json("GET", "/json/open?as=handshake-head").value["open"] == 0
+
+
+@pytest.mark.required("RFC 9112 section 9.3")
+@every_stream
+def test_after_head_the_connection_serves_another_request(server, target):
+    """The answer to HEAD is over with its headers, so the next request need not wait for a stream's end."""
+    head = server.open(target, method="HEAD")
+    head.read_to_end(within_s=2.0)
+    assert goes_on(head)
+
+
+METHODS = [
+    ("POST", "ticks"),
+    ("PUT", "ticks"),
+    ("PATCH", "echo"),
+    ("DELETE", "clock"),
+    ("GET", "chat"),
+    ("HEAD", "chat"),
+]
+
+
+@pytest.mark.recommended("RFC 9110 section 9.1")
+@pytest.mark.parametrize(("method", "stream"), METHODS)
+def test_another_method_is_not_allowed(server, method, stream):
+    """A method known but not allowed for the target SHOULD be answered with 405."""
+    assert server.open(f"/events/{stream}", method=method).status == 405
+
+
+@pytest.mark.required("RFC 9110 section 15.5.6")
+@pytest.mark.parametrize(("method", "stream"), METHODS)
+def test_a_405_lists_the_methods_allowed(server, method, stream):
+    """Whoever says 405 MUST say what is allowed instead."""
+    answer = server.open(f"/events/{stream}", method=method)
+    allowed = {"post"} if stream == "chat" else {"get", "head"}
+    assert answer.status != 405 or allowed <= listed(answer, "allow")
+
+
+@pytest.mark.required("RFC 9110 section 9.3.3")
+def test_a_stream_can_be_the_answer_to_a_post(server):
+    """Language models stream so: the question is too long for a URL."""
+    answer = server.open("/events/chat?rate=10000", method="POST", json={"message": "hello"})
+    events = answer.read_to_end()
+    assert (answer.status, media_type(answer)) == (200, "text/event-stream")
+    assert events[-1:] == [Event("[DONE]", type="done")]
+
+
+# -- the transfer coding and the end
+
+
+OLD = {"plain": {}, "keep-alive": {"Connection": "keep-alive"}}
+old_client = pytest.mark.parametrize("headers", OLD.values(), ids=OLD)
+
+
+def old_stream(server, headers):
+    script = [{"data": "one"}, {"data": "two"}]
+    return server.open("/events/echo", method="POST", json=script, headers=headers, http_version="1.0")
+
+
+@pytest.mark.required("RFC 9112 section 6.1")
+@old_client
+def test_an_http_1_0_client_gets_no_transfer_coding(server, headers):
+    """It does not know chunked, and would take the chunks' sizes for lines of the stream."""
+    assert fields(old_stream(server, headers), "transfer-encoding") == []
+
+
+@pytest.mark.required("RFC 9112 section 6.3")
+@old_client
+def test_an_http_1_0_client_learns_the_end_of_a_finite_stream(server, headers):
+    """Without a transfer coding or a length the end of the connection is the only end there is."""
+    answer = old_stream(server, headers)
+    answer.read_for(2.0)  # until the end, if there is one
+    assert (answer.events, answer.ended is not None) == ([Event("one"), Event("two")], True)
+
+
+FINITE = {"empty": [], "short": [{"data": "one"}], "long": [{"data": "x" * 1024 * 1024}]}
+finite = pytest.mark.parametrize("script", FINITE.values(), ids=FINITE)
+
+
+@pytest.mark.required("RFC 9112 section 6.3")
+@finite
+def test_a_finite_stream_ends_whole(server, script):
+    """A client must be able to tell the end from a broken connection: here by the last chunk or the length."""
+    assert server.echo(*script).ended == "complete"
+
+
+@pytest.mark.required("RFC 9112 section 9.6")
+@finite
+def test_a_finite_stream_is_closed_and_not_reset_when_the_client_asks(server, script):
+    """A reset may take back what the client has not read yet; closing in order takes back nothing."""
+    answer = server.echo(*script, headers={"Connection": "close"})
+    answer.stream.read_stray(within_s=2.0)
+    assert (answer.ended, answer.stream.gone) == ("complete", "closed")
+
+
+@pytest.mark.required("RFC 9112 section 9.3")
+@finite
+def test_after_a_finite_stream_the_connection_serves_another_request(server, script):
+    """Or the server says `Connection: close`; a client believes either."""
+    assert goes_on(server.echo(*script))
+
+
+# -- refusals
+
+REFUSALS = {
+    "unknown-stream": (404, "GET", "/events/nope", None),
+    "unknown-session": (404, "GET", "/events/progress?session=nope", None),
+    "body-too-long": (413, "POST", "/events/chat", LONG),
+    "bad-parameter": (422, "GET", "/events/ticks?interval=nope", None),
+    "no-topic": (422, "GET", "/events/topic", None),
+    "no-script": (422, "POST", "/events/echo", b"{}"),
+    "no-json": (422, "POST", "/events/chat", b"{"),
+}
+
+
+@pytest.mark.required("#sse-processing-model")
+@pytest.mark.parametrize(("status", "method", "target", "body"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_is_a_whole_response_and_no_stream(server, status, method, target, body):
+    """Status 200 would open the EventSource, and half a response would look like a fault of the network."""
+    headers = {} if body is None else {"Content-Type": "application/json"}
+    answer = server.open(target, method=method, body=body, headers=headers)
+    answer.read_to_end()
+    assert (answer.status, answer.ended) == (status, "complete")
+    assert media_type(answer) not in ("", "text/event-stream")
+
+
+# -- CORS
+
+
+@pytest.mark.required("Fetch, CORS protocol")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("target", ANSWERS.values(), ids=ANSWERS)
+def test_an_allowed_origin_is_echoed_exactly(server, method, target):
+    """A browser compares it byte by byte, and gives the page nothing when there are two."""
+    answer = server.open(target, method=method, headers={"Origin": ORIGIN})
+    assert fields(answer, "access-control-allow-origin") == [ORIGIN]
+
+
+@pytest.mark.required("Fetch, CORS protocol")
+@each_kind
+@pytest.mark.parametrize("origin", STRANGERS)
+def test_another_origin_is_not_allowed(server, origin, target):
+    """An origin that only looks like an allowed one must not read what was meant for that one."""
+    assert fields(server.open(target, headers={"Origin": origin}), "access-control-allow-origin") == []
+
+
+@pytest.mark.required("Fetch, CORS protocol and HTTP caches")
+@each_kind
+@pytest.mark.parametrize("origin", [None, ORIGIN, STRANGERS[0]], ids=["none", "allowed", "other"])
+def test_an_answer_varies_by_its_origin(server, origin, target):
+    """Without it a cache gives the answer meant for one origin, or for none, to another."""
+    assert "origin" in listed(server.open(target, headers={"Origin": origin} if origin else {}), "vary")
+
+
+@pytest.mark.required("Fetch, CORS protocol and credentials")
+@pytest.mark.parametrize("origin", [None, ORIGIN, STRANGERS[0]], ids=["none", "allowed", "other"])
+def test_a_wildcard_origin_never_comes_with_credentials(server, origin):
+    """A browser refuses the two together, so an EventSource with credentials would never open."""
+    answer = server.open("/events/ticks", headers={"Origin": origin} if origin else {})
+    both = (
+        answer.headers.get("access-control-allow-origin"),
+        answer.headers.get("access-control-allow-credentials"),
+    )
+    assert both != ("*", "true")
+
+
+@pytest.mark.recommended("Fetch, CORS protocol and credentials")
+def test_an_allowed_origin_may_send_credentials(server):
+    """`new EventSource(url, {withCredentials: true})` opens for exactly this value, in lower case."""
+    answer = server.open("/events/ticks", headers={"Origin": ORIGIN})
+    assert fields(answer, "access-control-allow-credentials") == ["true"]
+
+
+PREFLIGHTS = [
+    ("GET", "/events/ticks", "last-event-id"),
+    ("GET", "/events/topic?topic=handshake", "last-event-id"),
+    ("POST", "/events/chat", "content-type"),
+    ("POST", "/events/echo", "content-type"),
+    ("POST", "/json/topic?topic=handshake", "content-type"),
+]
+
+
+@pytest.mark.required("Fetch, CORS-preflight fetch")
+@pytest.mark.parametrize(("method", "target", "header"), PREFLIGHTS)
+def test_a_preflight_passes(server, method, target, header):
+    """Clients on fetch() send Last-Event-ID or JSON themselves, and a browser asks before it lets them."""
+    answer = preflight(server, method, target, header)
+    origin = answer.headers.get_all("access-control-allow-origin")
+    assert (answer.status // 100, origin) == (2, [ORIGIN])
+    assert header in listed(answer, "access-control-allow-headers")
+
+
+@pytest.mark.required("Fetch, CORS-preflight fetch")
+@pytest.mark.parametrize("origin", STRANGERS)
+def test_a_preflight_of_another_origin_does_not_pass(server, origin):
+    """What the answer must not allow, the question before it must not allow either."""
+    answer = preflight(server, "POST", "/events/chat", "content-type", origin)
+    assert answer.headers.get_all("access-control-allow-origin") == []
+
+
+# -- compression, and what the standard leaves open
+
+
+@pytest.mark.recommended("RFC 9110 section 12.5.3")
+@pytest.mark.parametrize("codings", ["gzip", "br", "zstd", "gzip, deflate, br, zstd"])
+def test_an_offer_to_compress_delays_no_event(server, codings):
+    """Every browser offers it; a compressor that is not flushed after each event holds them back."""
+    # Noise does not shrink below its 64 bytes, whatever the coding: bytes that many have come, or the event has
+    # not. The second event leaves no earlier than the pause after the request; 0.4 s is before the first comment.
+    noise, came_bytes = sha512(b"noise").hexdigest(), []
+    for pause_s in (0.05, 0.1, 0.2, 0.4):
+        script = [{"data": noise}, {"data": noise, "after": pause_s}]
+        answer = server.open("/events/echo", method="POST", json=script, headers={"Accept-Encoding": codings})
+        answer.read_for(pause_s)
+        came_bytes.append(sum(len(chunk.data) for chunk in answer.chunks if chunk.seconds < pause_s))
+        if came_bytes[-1] >= 64:
+            break
+    assert max(came_bytes) >= 64
+
+
+@pytest.mark.observed("RFC 9110 section 12.5.1")
+def test_what_a_client_gets_that_accepts_json_only(server, finding):
+    """A server may refuse with 406 or send the stream all the same."""
+    answer = server.open("/events/ticks", headers={"Accept": "application/json"})
+    finding(f"answers {answer.status} with {media_type(answer) or 'no media type'}")
+
+
+@pytest.mark.observed("RFC 9111 section 5.2.2")
+@pytest.mark.parametrize("header", ["Cache-Control", "X-Accel-Buffering"])
+def test_what_a_stream_tells_caches_and_proxies(server, finding, header):
+    """Widely believed to be required, though no standard says so of a stream's response."""
+    finding(f"{header}: {', '.join(fields(server.open('/events/ticks'), header.lower())) or 'not sent'}")
+
+
+@pytest.mark.observed("RFC 9112 section 2.1")
+def test_how_large_an_empty_stream_is(server, finding):
+    """What a stream costs before its first event: the head and the end."""
+    answer = server.echo()
+    size_bytes = sum(len(chunk.data) for chunk in answer.stream.raw)
+    finding(f"{size_bytes} bytes, {len(answer.body)} of them body")
