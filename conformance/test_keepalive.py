@@ -12,7 +12,7 @@ import pytest
 from sseproof.wire import Decoder, Event, fields
 
 LARGE = "\n".join(["x" * 1023] * 8192)  # 8 MiB: the kernel takes 4 while nobody reads
-IDLE_S = 6.5  # HTTP servers close an idle connection after 5 s by default, some after 2 s
+IDLE_S = 5.7  # HTTP servers close an idle connection after 5 s by default, some after 2 s
 
 
 def unread(server):
@@ -35,22 +35,10 @@ STREAMS = {
 }
 
 
-@pytest.fixture(scope="module")
-def opened():
-    """The streams this file has opened, by the server's port and their names; closed after its last case."""
-    streams = {}
-    yield streams
-    for stream in streams.values():
-        stream.close()
-
-
-def shared(server, opened, name):
-    """Give the stream of that name; the first call opens them all."""
-    port = server.process.port
-    if (port, name) not in opened:
-        lasting = type(server)(server.process)  # what `server` itself opens is closed after the case
-        opened.update({(port, each): open_stream(lasting) for each, open_stream in STREAMS.items()})
-    return opened[port, name]
+@pytest.fixture
+def together(lasting):
+    """Give the streams of this file by their names; the first case opens them all."""
+    return lasting("keepalive", lambda server: {name: opened(server) for name, opened in STREAMS.items()})
 
 
 def comments(body):
@@ -58,9 +46,9 @@ def comments(body):
 
 
 @pytest.mark.required("#event-stream-interpretation")
-def test_keeping_alive_never_breaks_an_event(server, opened):
+def test_keeping_alive_never_breaks_an_event(server, together):
     """An event that takes longer than the interval to send comes out in one piece all the same."""
-    stream, neighbour = shared(server, opened, "unread"), shared(server, opened, "echo")
+    stream, neighbour = together["unread"], together["echo"]
     # It is the first case because servers cut off who reads nothing for long.
     neighbour.read_for(neighbour.stream.started_s + 1.2 * server.ping_s - time.monotonic())
     assert stream.read_events(1) == [Event(LARGE)]
@@ -68,22 +56,22 @@ def test_keeping_alive_never_breaks_an_event(server, opened):
 
 @pytest.mark.required("#authoring-notes")
 @pytest.mark.parametrize("name", ["echo", "topic", "ticks"])
-def test_a_quiet_stream_carries_a_comment(server, opened, name):
+def test_a_quiet_stream_carries_a_comment(server, together, name):
     """Proxies drop a connection on which nothing moves, and only by writing does a server notice who has left."""
-    shared(server, opened, name).stream.read_until(comments, within_s=4 * server.ping_s, what="comment")
+    together[name].stream.read_until(comments, within_s=4 * server.ping_s, what="comment")
 
 
 @pytest.mark.required("#authoring-notes")
 @pytest.mark.needs("blocking")
-def test_a_quiet_blocking_generator_is_kept_alive_too(server, opened):
+def test_a_quiet_blocking_generator_is_kept_alive_too(server, together):
     """It sits in a thread and cannot send the comment itself: somebody else has to."""
-    shared(server, opened, "blocking").stream.read_until(comments, within_s=4 * server.ping_s, what="comment")
+    together["blocking"].stream.read_until(comments, within_s=4 * server.ping_s, what="comment")
 
 
 @pytest.mark.required("#event-stream-interpretation")
-def test_keeping_alive_dispatches_nothing_and_changes_no_id(server, opened):
+def test_keeping_alive_dispatches_nothing_and_changes_no_id(server, together):
     """A keep-alive that is an event wakes every page, and one with an id makes a reconnect lose events."""
-    stream, decoder = shared(server, opened, "echo"), Decoder()
+    stream, decoder = together["echo"], Decoder()
     # The event has two fields: whatever follows them is the keep-alive.
     stream.stream.read_until(lambda body: len(list(fields(body))) > 2, 4 * server.ping_s, "keep-alive")
     events = decoder.feed(stream.body)
@@ -91,9 +79,9 @@ def test_keeping_alive_dispatches_nothing_and_changes_no_id(server, opened):
 
 
 @pytest.mark.recommended("#authoring-notes")
-def test_no_comment_comes_while_events_flow(server, opened):
+def test_no_comment_comes_while_events_flow(server, together):
     """The events keep the connection alive; a timer that does not see them wakes every client for nothing."""
-    stream = shared(server, opened, "flowing")
+    stream = together["flowing"]
     enough = int(1.5 * server.ping_s / 0.05)
     stream.read_events(enough)
     if comments(stream.body):  # a machine too busy for one interval may have had cause: it has not twice
@@ -102,11 +90,10 @@ def test_no_comment_comes_while_events_flow(server, opened):
     assert comments(stream.body) == []
 
 
-@pytest.mark.slow
 @pytest.mark.required("#sse-processing-model")
-def test_a_quiet_stream_outlives_the_timeout_of_an_idle_connection(server, opened):
+def test_a_quiet_stream_outlives_the_timeout_of_an_idle_connection(server, quiet_since_the_start):
     """A response that goes on is not an idle connection, however little it says."""
-    stream = shared(server, opened, "topic")
+    stream = quiet_since_the_start()
     stream.read_for(stream.stream.started_s + IDLE_S - time.monotonic())
-    server.json("POST", "/json/topic?topic=keepalive", {"data": "still here"})
+    server.json("POST", "/json/topic?topic=quiet", {"data": "still here"})
     assert [event.data for event in stream.read_events(1)] == ["still here"]

@@ -6,7 +6,7 @@ case. A verdict is made where the case ran and travels on the report of its tear
 process writes the result file (sseproof.results), and after the end reads it again for the matrix and the
 page. Rule of the file: the server's failure, our failure and a missing prerequisite are three things.
 
-It is over 200 lines because pytest wants a plugin's options, hooks and fixtures in one module.
+It has more than 200 lines because pytest wants a plugin's options, hooks and fixtures in one module.
 """
 
 from __future__ import annotations
@@ -220,6 +220,27 @@ def server(subject: Subject, request: pytest.FixtureRequest) -> Iterator[Client]
             pytest.skip(f"{process.name} does not declare {capability!r}")
     with Client(process) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def lasting(subject: Subject) -> Iterator[Callable[[str, Callable[[Client], Any]], Any]]:
+    """Give what outlives a case: `lasting("quiet", lambda server: server.open(...))` opens it once per process.
+
+    So waits of many seconds overlap. Its streams are closed after the server's last case.
+    """
+    opened: dict[tuple[launch.Server, str], Any] = {}
+    clients: list[Client] = []
+
+    def give(name: str, opening: Callable[[Client], Any]) -> Any:
+        process = subject.running()
+        if (process, name) not in opened:
+            clients.append(Client(process))
+            opened[process, name] = opening(clients[-1])
+        return opened[process, name]
+
+    yield give
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture

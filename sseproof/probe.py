@@ -366,8 +366,10 @@ class Stream:
 
     def read_stray(self, within_s: float) -> bytes:
         """Return what comes after the end of a complete response in that time, or until the server closes."""
+        if self.ended != "complete":
+            return b""
         deadline_s = time.monotonic() + within_s
-        while self.ended == "complete" and not self._gone and self.socket.fileno() >= 0:
+        while not self._gone and self.socket.fileno() >= 0:
             got = self._recv(max(0.0, deadline_s - time.monotonic()))
             if got is None or self.received_bytes > 2 * self.keep_bytes + HEAD_BYTES:
                 break

@@ -110,8 +110,7 @@ class EventStream:
 
     def read_to_end(self, within_s: float = 5.0) -> list[wire.Event]:
         """Read until the response ends, in whichever way, and return all its events."""
-        self.head  # noqa: B018  reads it when it has not been read
-        self.stream.read_to_end(within_s)
+        self.stream.read_to_end(within_s)  # the head too, if it has not been read
         return self.events
 
     def _more(self, within_s: float) -> bool:

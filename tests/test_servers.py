@@ -3,6 +3,7 @@
 import json
 import socket
 import subprocess
+import time
 
 import pytest
 import uv
@@ -130,10 +131,9 @@ def test_its_command_line_refuses_in_one_line(script):
     ]
 
 
-def until_subscribed(server, topic, expected=1):
-    """Wait until a topic has so many subscribers."""
-    for _ in range(500):
-        found = ask(server, "GET", f"/json/open?topic={topic}")[1]["subscribers"]
-        if found == expected:
-            return
-    pytest.fail(f"{found} subscribers of {topic} after 500 looks, expected {expected}")
+def until_subscribed(server, topic, expected=1, within_s=10):
+    """Wait until a topic has so many subscribers; a blocking server sees a departure at its second ping."""
+    deadline_s = time.monotonic() + within_s
+    while (found := ask(server, "GET", f"/json/open?topic={topic}")[1]["subscribers"]) != expected:
+        if time.monotonic() > deadline_s:
+            pytest.fail(f"{found} subscribers of {topic} after {within_s} s, expected {expected}")
