@@ -1,5 +1,7 @@
 """The project's commands; `nox -l` lists them, and what follows `--` goes to the tool behind."""
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -10,20 +12,22 @@ nox.needs_version = ">=2024.3.2"
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Judge the servers: `nox -s conformance -- --server flask_gunicorn -k reconnect`; all of them by default."""
+    """Judge the servers: `nox -s conformance -- --server flask_gunicorn -k framing`; all of them by default."""
     session.install("-e", ".")
+    ours = "-p sseproof.battery -o testpaths=conformance -qq -n auto --dist loadscope --max-worker-restart 2"
     session.run(
-        *("pytest", "-p", "sseproof.battery", "-o", "testpaths=conformance", "-qq"),
-        *("-n", "auto", "--dist", "loadscope", "--max-worker-restart", "2", *session.posargs),
+        "pytest",
+        *session.posargs,
+        env={"PYTEST_ADDOPTS": f"{ours} {os.environ.get('PYTEST_ADDOPTS', '')}"},
         interrupt_timeout=10,  # Ctrl-C: time to stop the servers and to write what there is
     )
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Test sseproof itself and its servers: `nox -s tests -- -k wire`."""
+    """Test sseproof itself and its server files: `nox -s tests -- -k wire`."""
     session.install("-e", ".", "websockets")
-    session.run("pytest", "tests", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session

@@ -234,15 +234,15 @@ def old_stream(server, headers):
 
 @pytest.mark.required("RFC 9112 section 6.1")
 @old_client
-def test_an_http_1_0_client_gets_no_transfer_coding(server, headers):
-    """It does not know chunked, and would take the chunks' sizes for lines of the stream."""
+def test_an_old_http_client_gets_no_transfer_coding(server, headers):
+    """HTTP/1.0 does not know chunked: its clients would take the chunks' sizes for lines of the stream."""
     assert fields(old_stream(server, headers), "transfer-encoding") == []
 
 
 @pytest.mark.required("RFC 9112 section 6.3")
 @old_client
-def test_an_http_1_0_client_learns_the_end_of_a_finite_stream(server, headers):
-    """Without a transfer coding or a length the end of the connection is the only end there is."""
+def test_an_old_http_client_learns_the_end_of_a_finite_stream(server, headers):
+    """In HTTP/1.0, without a length, the end of the connection is the only end there is."""
     answer = old_stream(server, headers)
     answer.read_for(2.0)  # until the end, if there is one
     assert (answer.events, answer.ended is not None) == ([Event("one"), Event("two")], True)
