@@ -4,6 +4,8 @@
 # ///
 """aiohttp with aiohttp-sse, whose send() always sends data: blocks without data are written by our encoder."""
 
+from contextlib import closing
+
 import contract
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -31,8 +33,9 @@ async def events(request: web.Request) -> web.StreamResponse:
         send_timeout=service.options.user_timeout_s,
     ) as response:
         if request.method != "HEAD":
-            async for event in stream:
-                await send(response, event)
+            with closing(stream):
+                async for event in stream:
+                    await send(response, event)
     return response
 
 
@@ -50,7 +53,7 @@ async def send(response: EventSourceResponse, event: contract.Event) -> None:
 @routes.get("/ws/{name}")
 async def socket(request: web.Request) -> web.WebSocketResponse:
     stream = service.socket(await asked(request))
-    websocket = web.WebSocketResponse(timeout=contract.GRACE_S / 2)
+    websocket = web.WebSocketResponse(timeout=contract.GRACE_S / 2, heartbeat=service.options.ping)
     await websocket.prepare(request)
 
     async def send() -> None:

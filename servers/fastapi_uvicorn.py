@@ -5,6 +5,7 @@
 """FastAPI's own fastapi.sse, on uvicorn."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from typing import Annotated, Any
 
 import contract
@@ -32,8 +33,10 @@ async def asked(request: Request) -> contract.Request:
     return await contract.read_request(request.scope, request.receive)
 
 
-async def opened(request: Annotated[contract.Request, Depends(asked)]) -> contract.Stream:
-    return service.stream(request)
+async def opened(request: Annotated[contract.Request, Depends(asked)]) -> AsyncIterator[contract.Stream]:
+    # FastAPI may drop a generator whose client has left without closing it; a dependency's exit always runs.
+    with closing(service.stream(request)) as stream:
+        yield stream
 
 
 def encoded(event: contract.Event) -> ServerSentEvent:
@@ -53,8 +56,8 @@ class BlockingRoute(APIRoute):
     """FastAPI runs a route's generator in a thread if it is no async one: so that is a route of its own."""
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
-        asked_for = b"blocking=true" in scope["query_string"]
-        return super().matches(scope) if asked_for else (Match.NONE, {})
+        blocking = scope["type"] == "http" and contract.request_of(scope).query.get("blocking") == "true"
+        return super().matches(scope) if blocking else (Match.NONE, {})
 
 
 Stream = Annotated[contract.Stream, Depends(opened)]

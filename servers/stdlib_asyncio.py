@@ -6,7 +6,8 @@
 
 import asyncio
 import signal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from contextlib import closing
+from urllib.parse import parse_qsl, unquote
 
 import contract
 import h11
@@ -43,13 +44,14 @@ class Connection:
         self.idle = False
         if not isinstance(head, h11.Request):
             return False
-        method, target = head.method.decode(), urlsplit(head.target.decode("latin-1"))
+        method = head.method.decode()
+        target, _, search = head.target.decode("latin-1").partition("?")
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
-        path, cors = unquote(target.path), SERVER.cors(headers.get("origin"))
+        path, cors = unquote(target), SERVER.cors(headers.get("origin"))
         try:
             answer = SERVER.preflight(method, headers)
             body = await contract.read_body(path, headers, self.body())
-            query = dict(parse_qsl(target.query, keep_blank_values=True))
+            query = dict(parse_qsl(search, keep_blank_values=True))
             request = contract.Request(method, path, query, headers, body)
             if answer is None and path.startswith("/events/"):
                 await self.send_stream(SERVER.stream(request), method, cors)
@@ -79,11 +81,11 @@ class Connection:
         await self.writer.drain()
 
     async def send_answer(self, answer: contract.Answer, cors: dict[str, str], method: str = "") -> None:
-        headers = [*answer.all_headers.items(), *cors.items()]
+        headers, content = [*answer.all_headers.items(), *cors.items()], answer.body
         if answer.status != 204:
-            headers.append(("Content-Length", str(len(answer.body))))
+            headers.append(("Content-Length", str(len(content))))
         response = h11.Response(status_code=answer.status, headers=headers)
-        body = b"" if method == "HEAD" else answer.body
+        body = b"" if method == "HEAD" else content
         await self.send(response, h11.Data(data=body), h11.EndOfMessage())
 
     async def send_stream(self, stream: contract.Stream, method: str, cors: dict[str, str]) -> None:
@@ -95,8 +97,9 @@ class Connection:
         await self.send(h11.EndOfMessage())
 
     async def send_events(self, stream: contract.Stream) -> None:
-        async for event in stream:
-            await self.send(h11.Data(data=contract.encode(event)))
+        with closing(stream):
+            async for event in stream:
+                await self.send(h11.Data(data=contract.encode(event)))
 
     async def unless_gone(self, coroutine):
         """Run a coroutine; cancel it when the client leaves meanwhile."""

@@ -53,14 +53,14 @@ def _computed(make: Callable[[int], Event], interval_s: float) -> Planned:
     return plan
 
 
-def _resumed(events: list[Event], request: Request, interval_s: float) -> Planned:
-    """Plan what comes after the last event ID of a finite stream; an unknown id begins it anew."""
-    ids = [event.id for event in events]
-    after = request.last_event_id
-    at = ids.index(after) + 1 if after in ids else 0
-    if at == len(events):
+def _resumed(make: Callable[[int], Event], total: int, request: Request, interval_s: float) -> Planned:
+    """Plan what comes after the last event ID of a stream of events 1 to total; an unknown id begins it anew."""
+    after = request.last_event_id or ""
+    seen = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else 0
+    if seen == total:
         raise Refusal(204)
-    return _paced(events[at:], interval_s)
+    first = seen + 1 if seen < total else 1
+    return _paced(map(make, range(first, total + 1)), interval_s)
 
 
 def clock(request: Request) -> Planned:
@@ -73,15 +73,18 @@ def system(request: Request) -> Planned:
     interval_s = 1 / _speed(request)
 
     def plan(wake: Wake) -> Plan:
-        start, times = time.time(), psutil.cpu_times()
+        start, times, percent = time.time(), psutil.cpu_times(), 0.0
         for number in count(1):
             yield start + number * interval_s, None
             before, times = times, psutil.cpu_times()
-            spent = [now - then for now, then in zip(times, before, strict=True)]
-            idle = times.idle - before.idle + getattr(times, "iowait", 0) - getattr(before, "iowait", 0)
+            names = set(times._fields) - {"guest", "guest_nice"}  # Linux counts these as user time too
+            spent = {name: getattr(times, name) - getattr(before, name) for name in names}
+            if (total := sum(spent.values())) > 0:  # else too little time for the kernel to have counted
+                idle = spent["idle"] + spent.get("iowait", 0)
+                percent = round(min(100.0, max(0.0, 100 * (1 - idle / total))), 1)
             memory = psutil.virtual_memory()
             figures = {
-                "cpu_percent": round(100 * (1 - idle / (sum(spent) or 1)), 1),
+                "cpu_percent": percent,
                 "memory_percent": memory.percent,
                 "memory_used_mb": round(memory.used / 2**20, 1),
                 "memory_total_mb": round(memory.total / 2**20, 1),
@@ -96,18 +99,20 @@ def training(request: Request) -> Planned:
     epochs, steps = request.whole("epochs", 10, 1, 1000), request.whole("steps", 100, 1, 1000)
     if (total := epochs * steps) > 100_000:
         raise Refusal(422, f"epochs x steps is {total}, expected at most 100000")
-    events = []
-    for number in range(1, total + 1):
+
+    def make(number: int) -> Event:
+        if number > total:
+            done = json.dumps({"total_epochs": epochs, "loss": round(2.0 / (1 + epochs), 4)})
+            return Event(data=done, event="complete", id=str(number))
         progress: dict[str, Any] = {
             "epoch": (number - 1) // steps + 1,
             "total_epochs": epochs,
             "progress_percent": round(100 * number / total, 2),
             "loss": round(2.0 / (1 + number / steps), 4),
         }
-        events.append(Event(data=json.dumps(progress), event="progress", id=str(number)))
-    done = json.dumps({"total_epochs": epochs, "loss": round(2.0 / (1 + epochs), 4)})
-    events.append(Event(data=done, event="complete", id=str(total + 1)))
-    return _resumed(events, request, 0.1 / _speed(request))
+        return Event(data=json.dumps(progress), event="progress", id=str(number))
+
+    return _resumed(make, total + 1, request, 0.1 / _speed(request))
 
 
 def stocks(request: Request) -> Planned:
@@ -129,19 +134,27 @@ def stocks(request: Request) -> Planned:
 
 def pipeline(request: Request) -> Planned:
     """The steps of a pipeline, the data of a typed model."""
-    events = []
-    for step, message in enumerate(_PIPELINE, 1):
+
+    def make(step: int) -> Event:
         percentage = round(100 * step / len(_PIPELINE))
-        model = {"step": step, "total": len(_PIPELINE), "message": message, "percentage": percentage}
-        events.append(Event(data=json.dumps(model), event="pipeline", id=str(step)))
-    return _resumed(events, request, 0.5 / _speed(request))
+        model = {
+            "step": step,
+            "total": len(_PIPELINE),
+            "message": _PIPELINE[step - 1],
+            "percentage": percentage,
+        }
+        return Event(data=json.dumps(model), event="pipeline", id=str(step))
+
+    return _resumed(make, len(_PIPELINE), request, 0.5 / _speed(request))
 
 
 def resilient(request: Request, retry_ms: int) -> Planned:
     """Numbered events, each with its id and the reconnection time."""
-    most = request.whole("count", 100, 1, 100_000)
-    events = [Event(data=json.dumps({"n": n}), id=str(n), retry=retry_ms) for n in range(1, most + 1)]
-    return _resumed(events, request, 0.1 / _speed(request))
+
+    def make(number: int) -> Event:
+        return Event(data=json.dumps({"n": number}), id=str(number), retry=retry_ms)
+
+    return _resumed(make, request.whole("count", 100, 1, 100_000), request, 0.1 / _speed(request))
 
 
 def counter(request: Request) -> Planned:

@@ -1,8 +1,8 @@
 """Two small loops, one async and one blocking, that send each event when it is due.
 
-A *plan* is a generator of `(due, event)`: wait until the Unix time `due`, in seconds, then send the event.
-With None for an event it only waits, and goes on early when it is woken. What is common to both loops
-is the generator `Stream._steps`; only the waiting differs.
+A *plan* is a generator of `(due, event)`: wait until the Unix time `due`, in seconds, then send the event; with
+None for an event it only waits. Whoever is woken goes on at once: a topic's subscriber by an event, and any stream
+by the server's end. What is common to both loops is the generator `Stream._steps`; only the waiting differs.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import closing, suppress
 from typing import Any, Protocol
 
 from .event import PING, Event
@@ -89,30 +90,34 @@ class Stream:
 
     def __init__(self, presence: Presence, name: str, plan: Callable[[Wake], Plan], ping_s: float):
         self._presence, self._name, self._plan, self._ping_s = presence, name, plan, ping_s
+        self._wake: Wake | None = None
+        self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        wake = AsyncWake()
-        steps = self._steps(wake)
-        try:
-            for step in steps:
+        wake = self._wake = AsyncWake()
+        with closing(self._steps(wake)) as self._running:
+            for step in self._running:
                 if isinstance(step, Event):
                     yield step
                 else:
                     await wake.wait(step)
-        finally:
-            steps.close()
 
     def __iter__(self) -> Iterator[Event]:
-        wake = BlockingWake()
-        steps = self._steps(wake)
-        try:
-            for step in steps:
+        wake = self._wake = BlockingWake()
+        with closing(self._steps(wake)) as self._running:
+            for step in self._running:
                 if isinstance(step, Event):
                     yield step
                 else:
                     wake.pause(step)
-        finally:
-            steps.close()
+
+    def close(self) -> None:
+        """End the stream, begun or not: for frameworks that may drop a generator without closing it."""
+        self._closed = True
+        if self._wake:
+            self._wake.set()
+            with suppress(ValueError):  # it is running, in a thread of its own, and sees that it is closed
+                self._running.close()
 
     def _steps(self, wake: Wake) -> Generator[Event | float, None, None]:
         """Yield each event to send now, or the seconds to sleep."""
@@ -131,7 +136,7 @@ class Stream:
                         slept = True
                         yield min(left, quiet)
                 wake.clear()  # before looking: what wakes us from here on is not lost
-                if self._presence.stopping:
+                if self._presence.stopping or self._closed:
                     return
                 if event is not None:
                     last = time.time()
@@ -146,24 +151,20 @@ class Stream:
 async def wait_for(answer: Callable[[Wake], Generator[float, None, Any]]) -> Any:
     """Run an answer that has to wait: its generator yields seconds to sleep and returns the answer."""
     wake = AsyncWake()
-    steps = answer(wake)
-    try:
-        while True:
-            await wake.wait(next(steps))
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
+    with closing(answer(wake)) as steps:
+        try:
+            while True:
+                await wake.wait(next(steps))
+        except StopIteration as end:
+            return end.value
 
 
 def wait_for_blocking(answer: Callable[[Wake], Generator[float, None, Any]]) -> Any:
     """Do the same in a thread."""
     wake = BlockingWake()
-    steps = answer(wake)
-    try:
-        while True:
-            wake.pause(next(steps))
-    except StopIteration as end:
-        return end.value
-    finally:
-        steps.close()
+    with closing(answer(wake)) as steps:
+        try:
+            while True:
+                wake.pause(next(steps))
+        except StopIteration as end:
+            return end.value

@@ -1,12 +1,11 @@
 """The scripted stream: what goes in must come out, through the framework's own encoder."""
 
-import json
 import time
 from typing import Any
 
 from .drive import FOREVER, NOW, Plan, Wake
 from .event import Event, unfit
-from .message import Refusal, Request
+from .message import Refusal, Request, read_json
 
 _FIELDS = ("data", "event", "id", "retry", "comment")
 _KEYS = {*_FIELDS, "after", "fail"}
@@ -26,10 +25,7 @@ def echo(request: Request, encoder_is_ours: bool) -> "Script":
     if request.method == "POST":
         items = request.json(bad=422)
     else:
-        try:
-            items = json.loads(request.text("script", most=1_000_000))
-        except (ValueError, RecursionError) as error:
-            raise Refusal(422, f"script is no JSON: {error}") from None
+        items = read_json(request.text("script", most=1_000_000), "script", bad=422)
     if not isinstance(items, list) or len(items) > _MOST:
         raise Refusal(422, f"a script is a list of at most {_MOST} objects")
     for number, item in enumerate(items):

@@ -19,15 +19,16 @@ from .event import Event
 from .message import Refusal
 
 MOST_TOPICS = 10_000
-_PATIENCE_S = 0.05  # how long a publisher waits for readers to catch up, once per batch
+_PATIENCE_S = 0.05  # how long a publisher waits while no reader catches up
+_MOST_PATIENCE_S = 10.0  # how long it waits in all, for all that it publishes at once
 
 
 class Kept(NamedTuple):
-    """What a subscriber has missed, the reset that says why it cannot be all, and the newest id by then."""
+    """What a subscriber has missed, the reset that says why it cannot be all, and the place reached by then."""
 
     reset: Event | None
     events: list[Event]
-    last: str | None
+    last: str  # an id to go on from, even where there is no event yet
 
 
 class Mailbox:
@@ -50,16 +51,16 @@ class Topic:
         self.kept: deque[Event] = deque(maxlen=history)
         self.mailboxes: set[Mailbox] = set()
         self.listeners = 0  # mailboxes that count as subscribers
-        self.used = 0
 
     def append(self, data: str, event: str | None) -> Event:
         self.newest += 1
-        made = Event(data=data, event=event, id=f"{self._prefix}{self.newest}")
+        made = Event(data=data, event=event, id=self.place(self.newest))
         self.kept.append(made)
         return made
 
-    def id(self, number: int) -> str | None:
-        return f"{self._prefix}{number}" if self.kept else None
+    def place(self, number: int) -> str:
+        """Give the id of an event; that of the one before the first is a place to resume from too."""
+        return f"{self._prefix}{number}"
 
     @property
     def oldest(self) -> int:
@@ -68,16 +69,16 @@ class Topic:
     def after(self, last_event_id: str | None) -> Kept:
         """Give what came after an id: nothing without one, all that is kept if it is unknown or too old."""
         if last_event_id is None:
-            return Kept(None, [], self.id(self.newest))
+            return Kept(None, [], self.place(self.newest))
         number = last_event_id.removeprefix(self._prefix)
         if number != last_event_id and number.isdecimal() and number.isascii() and len(number) < 20:
             missed = self.newest - int(number)
             if 0 <= missed <= len(self.kept):
-                return Kept(None, list(self.kept)[len(self.kept) - missed :], self.id(self.newest))
-        newest = self.id(self.newest)
-        ends = {"oldest": self.id(self.oldest), "newest": newest}
-        place = f"{self._prefix}{self.oldest - 1}"
-        return Kept(Event(data=json.dumps(ends), event="reset", id=place), list(self.kept), newest)
+                return Kept(None, list(self.kept)[len(self.kept) - missed :], self.place(self.newest))
+        numbers = {"oldest": self.oldest, "newest": self.newest}
+        ends = {name: self.place(number) if self.kept else None for name, number in numbers.items()}
+        reset = Event(data=json.dumps(ends), event="reset", id=self.place(self.oldest - 1))
+        return Kept(reset, list(self.kept), self.place(self.newest))
 
 
 class Hub:
@@ -87,13 +88,13 @@ class Hub:
         self._history, self._mailbox = history, mailbox
         self._token = secrets.token_hex(4)
         self._made = 0
-        self._uses = 0
         self._topics: dict[str, Topic] = {}
         self._lock = threading.Lock()
 
     def publish(self, name: str, items: list[tuple[str, str | None]]) -> Generator[float, None, list[str]]:
         """Append events in order and return their ids; yield seconds to sleep, so that readers keep up."""
         ids: list[str] = []
+        until = time.monotonic() + _MOST_PATIENCE_S
         batch = max(1, self._mailbox // 4)
         for start in range(0, len(items), batch):
             with self._lock:
@@ -104,12 +105,18 @@ class Hub:
                     self._deliver(topic, made)
                 boxes = list(topic.mailboxes)
             yield NOW
+            waiting = self._waiting(boxes)
             patience = time.monotonic() + _PATIENCE_S
-            while any(2 * len(box.events) > self._mailbox for box in boxes if not box.cut):
-                if time.monotonic() > patience:
-                    break  # someone does not read: the others are not held up for it
+            while waiting and time.monotonic() < min(patience, until):
                 yield 0.001
+                if (left := self._waiting(boxes)) < waiting:  # somebody reads: that is worth waiting for
+                    waiting, patience = left, time.monotonic() + _PATIENCE_S
         return ids
+
+    def _waiting(self, boxes: list[Mailbox]) -> int:
+        """Count what waits in mailboxes that are more than half full."""
+        sizes = (len(box.events) for box in boxes if not box.cut)
+        return sum(size for size in sizes if 2 * size > self._mailbox)
 
     def subscribers(self, name: str) -> int:
         """Count who listens to a topic; 0 for one never seen."""
@@ -149,35 +156,32 @@ class Hub:
                     yield NOW, kept.reset
                 for event in kept.events:
                     yield NOW, event
-                while box.events or not box.cut:
-                    while box.events:
+                while not box.cut:
+                    while box.events and not box.cut:
                         yield NOW, box.events.popleft()
                     yield (NOW if box.cut else FOREVER), None
 
         return plan
 
     def _topic(self, name: str) -> Topic:
-        self._uses += 1
         if name not in self._topics:
             if len(self._topics) >= MOST_TOPICS:
                 self._drop_one()
             self._made += 1
             self._topics[name] = Topic(name, f"{self._token}.{self._made}", self._history)
-        topic = self._topics[name]
-        topic.used = self._uses
+        topic = self._topics[name] = self._topics.pop(name)  # the dict is in the order of use
         return topic
 
     def _drop_one(self) -> None:
-        idle = [(topic.used, name) for name, topic in self._topics.items() if not topic.mailboxes]
-        if not idle:
+        idle = next((name for name, topic in self._topics.items() if not topic.mailboxes), None)
+        if idle is None:
             raise Refusal(503, f"all {MOST_TOPICS} topics are in use", {"Retry-After": "1"})
-        del self._topics[min(idle)[1]]
+        del self._topics[idle]
 
     def _deliver(self, topic: Topic, event: Event) -> None:
         for box in list(topic.mailboxes):
             if len(box.events) >= self._mailbox:
                 box.cut = True
-                box.events.clear()
                 topic.mailboxes.discard(box)
             else:
                 box.events.append(event)

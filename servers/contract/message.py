@@ -95,10 +95,15 @@ class Request:
 
     def json(self, bad: int = 400) -> Any:
         """Read the body as JSON, or refuse with the status given."""
-        try:
-            return json.loads(self.body, parse_constant=_no_json)
-        except (ValueError, RecursionError) as error:
-            raise Refusal(bad, f"the body is no JSON: {error}") from None
+        return read_json(self.body, "the body", bad)
+
+
+def read_json(text: bytes | str, what: str, bad: int) -> Any:
+    """Read JSON, without the constants that only Python knows, or refuse with the status given."""
+    try:
+        return json.loads(text, parse_constant=_no_json)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(bad, f"{what} is no JSON: {error}") from None
 
 
 def _no_json(name: str) -> NoReturn:

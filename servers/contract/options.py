@@ -25,7 +25,10 @@ class Options:
 
     @property
     def user_timeout_s(self) -> float:
-        """Give how long a client may acknowledge nothing before the kernel gives its connection up."""
+        """Give how long a client may take nothing before the kernel gives its connection up.
+
+        Nothing: neither acknowledge what was sent, nor make room for more. So who reads nothing goes too.
+        """
         return max(3.0, 2 * self.ping)
 
     @property
@@ -94,17 +97,19 @@ def listen(options: Options) -> socket.socket:
     The socket is ours, not the HTTP server's, so that `--port 0` and its first line mean the same everywhere.
     """
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    host = f"[{options.host}]" if family == socket.AF_INET6 else options.host
     try:
         sock = socket.create_server((options.host, options.port), family=family, backlog=2048)
     except OSError as error:
-        where = f"{options.host}:{options.port}"
-        print(f"{os.path.basename(sys.argv[0])}: cannot listen on {where}: {error.strerror}", file=sys.stderr)
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        print(
+            f"{os.path.basename(sys.argv[0])}: cannot listen on {host}:{options.port}: {why}", file=sys.stderr
+        )
         raise SystemExit(1) from None
     # Python says protocol 0 of a socket it made so, and asyncio turns Nagle's algorithm off only where it says TCP;
     # asked anew, the kernel names the protocol.
     sock = socket.socket(fileno=sock.detach())
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the accepted sockets inherit it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * options.user_timeout_s))
-    host = f"[{options.host}]" if family == socket.AF_INET6 else options.host
     print(f"http://{host}:{sock.getsockname()[1]}", flush=True)
     return sock

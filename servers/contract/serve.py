@@ -56,7 +56,13 @@ def serve_uvicorn(app: Any, service: Service) -> None:
     loop: asyncio.AbstractEventLoop
     sock = listen(service.options)
     _on_signal_do_nothing()
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_S,
+        ws_ping_interval=service.options.ping,
+        ws_ping_timeout=service.options.user_timeout_s,
+    )
     server = Server(config)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(run())
@@ -82,6 +88,7 @@ def serve_hypercorn(app: Any, service: Service) -> None:
     config = Config()
     config.bind = [f"fd://{listen(service.options).detach()}"]
     config.graceful_timeout = GRACE_S
+    config.websocket_ping_interval = service.options.ping
     config.loglevel = "WARNING"
     asyncio.run(run())
 

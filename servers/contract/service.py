@@ -58,17 +58,17 @@ class Service:
             plan = echo(request, self.encoder == "ours")
         else:
             plan = self._announced(self._plan(name, request))
-        return Stream(
-            self.presence, request.query.get("as", ""), plan, 0.0 if self.pings else self.options.ping
-        )
+        # A blocking generator cannot be interrupted: it has to wake up by itself to see that its client has left.
+        pings = self.pings and not request.flag("blocking")
+        return Stream(self.presence, _name(request), plan, 0.0 if pings else self.options.ping)
 
     def socket(self, request: Request, ping_s: float = 0.0) -> Stream:
-        """Give the events of a WebSocket, which needs no comments: it has pings of its own.
+        """Give the events of a WebSocket, which needs no comments: the protocol has pings of its own.
 
         A blocking server that asks for comments gets to look, every `ping_s` seconds, whether its client is there.
         """
         name = _checked(request, "/ws/", SOCKETS)
-        return Stream(self.presence, request.query.get("as", ""), self._plan(name, request), ping_s)
+        return Stream(self.presence, _name(request), self._plan(name, request), ping_s)
 
     async def answer(self, request: Request) -> Answer:
         """Answer a request below /json/, or raise a Refusal."""
@@ -172,6 +172,10 @@ def _checked(request: Request, prefix: str, routes: Mapping[str, tuple[str, ...]
         raise Refusal(405, f"{request.method} is not allowed here, only {allowed}", {"Allow": allowed})
     check_length(request.path, len(request.body))
     return name
+
+
+def _name(request: Request) -> str:
+    return request.query.get("as", "")[:200]
 
 
 def as_json(event: Event) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class Sessions:
         with self._lock:
             self._expire()
             session = self._sessions.get(request.query.get("session", ""))
-        if session is None:
-            raise Refusal(404, "unknown session")
-        session.used = time.monotonic()
+            if session is None:
+                raise Refusal(404, "unknown session")
+            session.used = time.monotonic()
         if last_event_id == "100" and session.values[-1] == 100:
             raise Refusal(204)
 
