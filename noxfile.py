@@ -14,7 +14,9 @@ nox.needs_version = ">=2024.3.2"
 def conformance(session: nox.Session) -> None:
     """Judge the servers: `nox -s conformance -- --server flask_gunicorn -k framing`; all of them by default."""
     session.install("-e", ".")
-    ours = "-p sseproof.battery -o testpaths=conformance -qq -n auto --dist loadscope --max-worker-restart 2"
+    # The root is said, since pytest would guess it from a path after --server.
+    ours = "-p sseproof.battery --rootdir=. -c pyproject.toml -o testpaths=conformance -qq"
+    ours += " -n auto --dist loadscope --max-worker-restart 2"
     session.run(
         "pytest",
         *session.posargs,

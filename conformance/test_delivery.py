@@ -19,7 +19,19 @@ from sseproof.wire import Decoder, Event, decode
 
 # All is over before the first keep-alive comment (after 0.5 s), which would push out what is withheld.
 APART_S = (0.05, 0.1, 0.2, 0.2)
-RAISED = [{"data": "first"}, {"data": "second", "after": 0.02}, {"fail": True, "after": 0.02}]
+RAISED = [
+    {"data": "first"},
+    {"data": "second", "after": 0.02},
+    {"data": "third", "after": 0.02},
+    {"fail": True, "after": 0.02},
+]
+CUT_WITHIN_S = 2  # a stream whose generator has raised has nothing left to wait for
+RAISES = {
+    "at-once": [{"data": "first"}, {"fail": True}],
+    "later": [{"data": "first"}, {"fail": True, "after": 0.02}],
+    "after-three": RAISED,
+}
+BLOCKING = pytest.param(True, id="blocking", marks=pytest.mark.needs("blocking"))
 
 
 # -- each event leaves when it is due
@@ -30,21 +42,85 @@ RAISED = [{"data": "first"}, {"data": "second", "after": 0.02}, {"fail": True, "
 @pytest.mark.parametrize("size_bytes", [1, 1024, 8192, 65536])
 def test_each_event_is_read_before_the_next_is_due(server, size_bytes, offered):
     """A buffer that waits to be full, or for the next event, turns a push into a delay."""
+    headers = {"Accept-Encoding": offered}
+    _read_in_time(lambda apart_s: _echo_lateness(server, size_bytes, apart_s, headers=headers))
+
+
+@pytest.mark.required("#authoring-notes")
+@pytest.mark.needs("blocking")
+@pytest.mark.parametrize("size_bytes", [1, 65536])
+def test_each_event_of_a_blocking_generator_is_read_before_the_next_is_due(server, size_bytes):
+    """A thread hands its events over one by one, and may do so in batches."""
+    _read_in_time(lambda apart_s: _echo_lateness(server, size_bytes, apart_s, blocking=True))
+
+
+@pytest.mark.required("#authoring-notes")
+@pytest.mark.parametrize("blocking", [pytest.param(False, id="async"), BLOCKING])
+def test_each_tick_is_read_before_the_next_is_due(server, blocking):
+    """A stream that is always one event behind looks alive, and is wrong all the time."""
+
+    def lateness(apart_s):
+        params = {"interval": apart_s, **({"blocking": True} if blocking else {})}
+        with server.open("/events/ticks", params=params) as stream:
+            _read_at_most(stream, 2, within_s=3 * apart_s)
+        due_ns = [_number(event) * round(apart_s * 1e9) for event in stream.events]
+        read_ns = [stream.stream.started_ns + at * 1e9 for at, _ in stream.arrivals]
+        return [(read - due) / 1e9 for read, due in zip(read_ns[:2], due_ns, strict=False)]
+
+    _read_in_time(lateness)
+
+
+@pytest.mark.required("#authoring-notes")
+def test_each_token_of_an_answer_is_read_before_the_next_is_due(server):
+    """An answer that is read while it is made is what chats use SSE for."""
+
+    def lateness(apart_s):
+        target = f"/events/chat?rate={1 / apart_s:g}"
+        with server.open(target, method="POST", json={"message": "hello"}) as stream:
+            _read_at_most(stream, 2, within_s=2 * apart_s)
+        return [at - n * apart_s for n, (at, _) in enumerate(stream.arrivals[:2])]
+
+    _read_in_time(lateness)
+
+
+@pytest.mark.required("#authoring-notes")
+def test_a_published_event_is_read_before_a_comment_could_push_it_out(server):
+    """Broadcast goes another way than a script does: through queues, and often with no next event for long."""
+    told, limit_s = [], 0.8 * server.ping_s  # no comment is due so soon after the stream was asked for
+    for _ in APART_S:
+        topic = _topic()
+        with _subscribed(server, topic) as stream:
+            _publish(server, topic, {"data": "only"})
+            _read_at_most(stream, 1, within_s=server.ping_s)
+        if stream.arrivals and stream.arrivals[0][0] < limit_s:
+            return
+        told.append(f"{stream.arrivals[0][0]:.3f} s" if stream.arrivals else "never")
+    pytest.fail(f"read {', '.join(told)} after the stream was asked for, expected once before {limit_s:g} s")
+
+
+def _read_in_time(lateness):
+    """Fail unless, at one distance, two events have each been read less than it after they could be due."""
     told = []
     for apart_s in APART_S:
-        script = [{"data": "x" * size_bytes}, {"data": "second", "after": apart_s}]
-        # Held open and quiet, so that no third event and no end pushes the second out.
-        stream = _echo(server, script, hold=True, headers={"Accept-Encoding": offered})
-        read_s = _arrivals(stream, 2, within_s=2 * apart_s)
-        # Event n + 1 is due n x apart_s after the server has the request, so not before that after it was sent.
-        if len(read_s) == 2 and read_s[0] < apart_s and read_s[1] < 2 * apart_s:
+        late_s = lateness(apart_s)
+        if len(late_s) == 2 and max(late_s) < apart_s:
             return
-        told.append(f"{apart_s:g} s apart, read after {', '.join(f'{s:.3f} s' for s in read_s) or 'never'}")
+        late = ", ".join(f"{s:.3f} s" for s in late_s)
+        told.append(f"{apart_s:g} s apart, read {late + ' late' if late else 'never'}")
     pytest.fail(f"events were {'; '.join(told)}; expected each before the next is due")
 
 
+def _echo_lateness(server, size_bytes, apart_s, **options):
+    """Have two events sent and give how long after its due time each is read, at most."""
+    script = [{"data": "x" * size_bytes}, {"data": "second", "after": apart_s}]
+    # Held open and quiet, so that no third event and no end pushes the second out.
+    stream = _echo(server, script, hold=True, **options)
+    # Event n is due n x apart_s after the server has the request, so not before that after it was sent.
+    return [at - n * apart_s for n, at in enumerate(_arrivals(stream, 2, within_s=2 * apart_s))]
+
+
 @pytest.mark.recommended("RFC 9293 section 3.7.4")
-def test_events_a_millisecond_apart_are_not_held_together(server):
+def test_an_event_does_not_wait_for_the_acknowledgement_of_the_one_before(server):
     """Nagle's algorithm keeps a second small write back until the first is acknowledged, and that takes 40 ms."""
     if not hasattr(socket, "TCP_QUICKACK"):
         pytest.skip("delayed acknowledgements cannot be asked for here: no TCP_QUICKACK")
@@ -120,8 +196,7 @@ def test_sixty_blocking_generators_sleep_at_once(server, finding):
     streams = [_echo(server, script, blocking=True) for _ in range(many)]
     deadline_s = time.monotonic() + 3
     for stream in streams:
-        with contextlib.suppress(AssertionError):
-            stream.read_events(2, within_s=max(0.01, deadline_s - time.monotonic()))
+        _read_at_most(stream, 2, within_s=max(0.01, deadline_s - time.monotonic()))
     took_s = [stream.arrivals[1][0] - stream.arrivals[0][0] for stream in streams if len(stream.arrivals) > 1]
     in_time = sum(seconds < sleeps_s + room_s for seconds in took_s)
     finding(f"{in_time} of {many} blocking generators that sleep {sleeps_s:g} s at once wake up in time")
@@ -133,36 +208,47 @@ def test_sixty_blocking_generators_sleep_at_once(server, finding):
 @pytest.mark.required("#event-stream-interpretation")
 def test_a_hundred_streams_at_once_get_every_tick(server):
     """Percentiles count what came; an event that never came is in none of them."""
-    assert _ticks_missed(server, streams=100, count=8, interval_s=0.04) == []
+    # The time is for a server that is slow: only one that leaves some of them waiting takes it all.
+    assert _ticks_missed(server, streams=100, ticks=8, interval_s=0.04, within_s=15) == []
 
 
 @pytest.mark.observed("#event-stream-interpretation")
 def test_five_hundred_streams_at_once_get_every_tick(server, finding):
     """How far a server goes is worth knowing; the standard names no number."""
-    missed = _ticks_missed(server, streams=500, count=3, interval_s=0.1)
+    missed = _ticks_missed(server, streams=500, ticks=3, interval_s=0.1, within_s=5)
     finding(f"{500 - len(missed)} of 500 streams got every tick{''.join(f'; {line}' for line in missed[:3])}")
 
 
-def _ticks_missed(server, *, streams, count, interval_s):
-    """Open so many streams of the same ticks and tell, a line for each stream, what did not come."""
+@pytest.mark.required("#event-stream-interpretation")
+def test_no_tick_is_missing_among_six_hundred(server):
+    """One lost in a hundred is not seen in ten: so most of these are due already and come at once."""
+    after = time.time_ns() // 1_000_000 - 500
+    headers = {"Last-Event-ID": str(after)}
+    stream = server.open("/events/ticks?interval=0.001&count=600", headers=headers)
+    seen = [event.last_event_id for event in stream.read_to_end()]
+    assert seen == [str(tick) for tick in range(after + 1, after + 601)]
+
+
+def _ticks_missed(server, *, streams, ticks, interval_s, within_s):
+    """Open so many endless streams of the same ticks and tell, a line for each stream, what did not come."""
     # The same ticks are due to all, whenever their stream opens: the id of a tick is its number.
     after = time.time_ns() // round(interval_s * 1e9)
-    due = [str(tick) for tick in range(after + 1, after + 1 + count)]
-    params, headers = {"interval": interval_s, "count": count}, {"Last-Event-ID": str(after)}
+    due = [str(tick) for tick in range(after + 1, after + 1 + ticks)]
     opened = []
     for number in range(streams):
-        opened.append(server.open("/events/ticks", params=params, headers=headers))
+        headers = {"Last-Event-ID": str(after)}
+        opened.append(server.open("/events/ticks", params={"interval": interval_s}, headers=headers))
         if number % 50 == 49:  # what overflows the backlog comes a second later, and is not asked here
-            opened[-1].stream.read_head()
-    deadline_s = time.monotonic() + count * interval_s + 5
+            _read_at_most(opened[-1], 1, within_s=0.5)
+    deadline_s = time.monotonic() + within_s
     missed = []
     for number, stream in enumerate(opened):  # what is not read yet waits in the socket
-        with contextlib.suppress(AssertionError):
-            stream.read_events(count, within_s=max(0.01, deadline_s - time.monotonic()))
-        seen = [event.last_event_id for event in stream.events]
+        _read_at_most(stream, ticks, within_s=max(0.01, deadline_s - time.monotonic()))
+        seen = [event.last_event_id for event in stream.events[:ticks]]
         if seen != due:
             missing = sorted(set(due) - set(seen))
-            missed.append(f"stream {number}: seen {len(seen)} of {count} due, missing {missing}, read {seen}")
+            missed.append(f"stream {number}: seen {len(seen)} of {ticks} due, missing {missing}, read {seen}")
+    for stream in opened:  # only now: one that ended would make room for another
         stream.close()
     return missed
 
@@ -176,7 +262,7 @@ def _ticks_missed(server, *, streams, count, interval_s):
 def test_a_long_stream_still_delivers_at_its_end(server, lasting, seconds):
     """Timeouts of 30, 60 and 120 s are common, and a stream that delivers nothing may keep its socket open."""
     stream = lasting("long", _seconds)  # one for both, so that the waits overlap
-    seen = [int(event.last_event_id) for event in stream.read_events(seconds, within_s=seconds + 10)]
+    seen = [_number(event) for event in stream.read_events(seconds, within_s=seconds + 10)]
     assert seen == list(range(seen[0], seen[0] + seconds))
 
 
@@ -195,7 +281,9 @@ def test_broadcast_order_is_the_same_for_every_subscriber(server):
     lists = [[{"data": f"{publisher}.{number}"} for number in range(20)] for publisher in range(5)]
     publishers = [_publisher(server, topic, items) for items in lists]  # all at once
     ids = [id for publisher in publishers for id in _ids(publisher)]
-    published = dict(zip(ids, (item["data"] for items in lists for item in items), strict=True))
+    texts = [item["data"] for items in lists for item in items]
+    assert len(ids) == len(texts)
+    published = dict(zip(ids, texts, strict=True))
     orders = [[event.last_event_id for event in stream.read_events(len(ids))] for stream in subscribers]
     assert orders == [orders[0]] * len(subscribers)
     assert {event.last_event_id: event.data for event in subscribers[0].events} == published
@@ -247,36 +335,48 @@ def test_a_broadcast_event_keeps_its_type_and_data(server, item, expected):
     assert seen == [expected, ("message", "next")]
 
 
+@pytest.mark.required("#event-stream-interpretation")
+def test_equal_events_published_one_after_the_other_all_arrive(server):
+    """What looks like a duplicate may be news: two equal readings, two equal words."""
+    topic = _topic()
+    subscriber = _subscribed(server, topic)
+    for _ in range(2):
+        _publish(server, topic, [{"data": "same", "event": "e"}] * 2)
+    _publish(server, topic, {"data": "last"})
+    assert [event.data for event in subscriber.read_events(5)] == ["same"] * 4 + ["last"]
+
+
 # -- a generator that raises
 
 
 @pytest.mark.required("RFC 9112 section 8")
-@pytest.mark.parametrize("after_s", [0, 0.02], ids=["at once", "later"])
-def test_a_generator_that_raises_cuts_the_stream(server, after_s):
+@pytest.mark.parametrize("script", RAISES.values(), ids=RAISES)
+def test_a_generator_that_raises_cuts_the_stream(server, script):
     """A clean end would say that this was all; cut short, the client knows that it was not."""
-    stream = server.echo({"data": "first"}, {"fail": True, "after": after_s}, within_s=5)
+    stream = server.echo(*script, within_s=CUT_WITHIN_S)
     assert stream.ended in ("cut", "reset")
 
 
 @pytest.mark.required("RFC 9112 section 8")
 @pytest.mark.needs("blocking")
-@pytest.mark.parametrize("after_s", [0, 0.02], ids=["at once", "later"])
-def test_a_blocking_generator_that_raises_cuts_the_stream(server, after_s):
+@pytest.mark.parametrize("script", RAISES.values(), ids=RAISES)
+def test_a_blocking_generator_that_raises_cuts_the_stream(server, script):
     """An exception in another thread is easily lost."""
-    stream = server.echo({"data": "first"}, {"fail": True, "after": after_s}, blocking=True, within_s=5)
+    stream = server.echo(*script, blocking=True, within_s=CUT_WITHIN_S)
     assert stream.ended in ("cut", "reset")
 
 
 @pytest.mark.required("#authoring-notes")
 def test_events_before_a_raise_have_been_delivered(server):
     """What was due before the fault is not part of it."""
-    assert server.echo(*RAISED, within_s=5).events == [Event("first"), Event("second")]
+    stream = server.echo(*RAISED, within_s=CUT_WITHIN_S)
+    assert [event.data for event in stream.events] == ["first", "second", "third"]
 
 
 @pytest.mark.observed("#authoring-notes")
-def test_an_event_right_before_a_raise(server, finding):
+def test_an_event_right_before_a_raise_arrives_or_is_lost(server, finding):
     """Where a queue lies between generator and socket, its last event may be thrown away with it."""
-    stream = server.echo({"data": "first"}, {"data": "second"}, {"fail": True}, within_s=5)
+    stream = server.echo({"data": "first"}, {"data": "second"}, {"fail": True}, within_s=CUT_WITHIN_S)
     finding(f"{len(stream.events)} of 2 events right before the raise arrive; the body ends ({stream.ended})")
 
 
@@ -285,15 +385,15 @@ def test_a_generator_that_raises_leaves_the_other_streams_alone(server):
     """One stream's fault is not the fault of the others: task groups and shared queues may spread it."""
     topic = _topic()
     subscriber = _subscribed(server, topic)
-    server.echo(*RAISED, within_s=5)
+    server.echo(*RAISED, within_s=CUT_WITHIN_S)
     _publish(server, topic, {"data": "still here"})
     assert [event.data for event in subscriber.read_events(1)] == ["still here"]
 
 
 @pytest.mark.observed("RFC 9110 section 15.6.1")
-def test_a_generator_that_raises_before_its_first_event(server, finding):
+def test_a_raise_before_the_first_event_shows_in_the_status_or_the_end(server, finding):
     """Where nothing has been sent yet a server could still answer 500."""
-    stream = server.echo({"fail": True}, within_s=5)
+    stream = server.echo({"fail": True}, within_s=CUT_WITHIN_S)
     finding(f"answers {stream.status}, then ends the body ({stream.ended}) after {len(stream.body)} bytes")
 
 
@@ -315,8 +415,24 @@ def _arrivals(stream, n, within_s):
         compressed = stream.chunks and stream.headers.get("content-encoding") == "gzip"
         inflate = zlib.decompressobj(31).decompress if compressed else bytes
         decoder = Decoder()
-        read_s = [chunk.seconds for chunk in stream.chunks for _ in decoder.feed(inflate(chunk.data))]
+        try:
+            read_s = [chunk.seconds for chunk in stream.chunks for _ in decoder.feed(inflate(chunk.data))]
+        except zlib.error as error:
+            pytest.fail(f"the body says that it is gzip, and is not: {error}")
     return read_s[:n]
+
+
+def _read_at_most(stream, n, within_s):
+    """Wait for n events, but no longer; the stream tells what has come."""
+    with contextlib.suppress(AssertionError):
+        stream.read_events(n, within_s=within_s)
+
+
+def _number(event):
+    """Read the id of a tick."""
+    id = event.last_event_id
+    assert id.isascii() and id.isdecimal(), f"received the id {id!r}, expected a whole number"
+    return int(id)
 
 
 def _topic():
@@ -340,5 +456,11 @@ def _publisher(server, topic, body):
 
 
 def _ids(publisher):
-    assert publisher.status == 202
-    return json.loads(publisher.stream.read_to_end())["ids"]
+    status, body = publisher.status, publisher.stream.read_to_end()
+    try:
+        ids = json.loads(body)["ids"]
+    except (ValueError, KeyError, TypeError):
+        ids = None
+    came = f"received {status} with {body[:200]!r}"
+    assert status == 202 and isinstance(ids, list), f"{came}, expected 202 with ids"
+    return ids

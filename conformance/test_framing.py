@@ -6,6 +6,8 @@ change is the wire's own: CR and CRLF in data are ends of line, and come out as 
 encoder may do with a value that no wire can carry is in test_injection.py; here every value fits.
 """
 
+import re
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -68,6 +70,7 @@ LOOKALIKES = {
     "all-of-a-block": "one\nid: 1\nevent: y\nretry: 1\n: z\n\ndata: two\n\n",
     "after-cr": "one\rid: 1\r\rdata: two",
     "json": '{"one": "two\\n"}',
+    "json-as-it-is": '{"a":1,  "b":1.0,"a":2}',
     "json-string": '"one"',
     "backslash-n": "one\\ntwo",
     "markup": "<b>&amp;</b>",
@@ -96,6 +99,8 @@ NAMES = {
     "trailing-space": "one ",
     "colon": "a:b: c",
     "digit": "0",
+    "leading-zeros": "007",
+    "exponent": "1e3",
     "nel": "a\x85b",
     "ls": "a\u2028b",
     "bom": "\ufeffa",
@@ -111,6 +116,9 @@ SCRIPTS = {
     "characters": [{name: "\0\ufeff\x85\u2028\U0010ffff" for name in ("data", "event", "comment")}],
     "empty-item": [{}, {"data": "one"}],
 }
+
+ENDLESS = {"ticks": "/events/ticks?interval=0.01", "clock": "/events/clock?speed=100"}
+BLOCKING = {f"{name}-blocking": f"{target}&blocking=true" for name, target in ENDLESS.items()}
 
 
 def named(table):
@@ -151,6 +159,14 @@ def test_each_line_of_data_is_a_data_field(server, data, expected):
 def test_empty_data_is_an_event(server):
     """One empty data field leaves a data buffer of one LF, which is dispatched; no data field is not."""
     assert server.echo({"data": ""}, {"data": "", "event": "e"}).events == [Event(""), Event("", "e")]
+
+
+@required("#dispatchMessage")
+def test_an_event_equal_to_the_one_before_is_dispatched_again(server):
+    """What looks like a duplicate may be news: two equal readings, two equal words."""
+    item = {"data": "one", "event": "e", "id": "1"}
+    stream = server.echo(item, item, {"data": "two"}, {"data": "two"})
+    assert stream.events == [Event("one", "e", "1")] * 2 + [Event("two", "message", "1")] * 2
 
 
 @required("#event-stream-interpretation")
@@ -307,6 +323,47 @@ def test_each_line_of_a_comment_reaches_the_wire(server, comment):
 def test_the_whole_body_fits_the_grammar(server, script):
     """The standard gives event streams an ABNF, and UTF-8 as their only encoding."""
     assert wire.departure(server.echo(*script).body) is None
+
+
+@required("#parsing-an-event-stream")
+@pytest.mark.needs("blocking")
+@pytest.mark.parametrize("script", named(SCRIPTS))
+def test_the_whole_body_of_a_blocking_generator_fits_the_grammar(server, script):
+    """It may be encoded on another path."""
+    assert wire.departure(server.echo(*script, blocking=True).body) is None
+
+
+@required("#parsing-an-event-stream")
+@pytest.mark.parametrize(
+    "target",
+    [
+        *named({**ENDLESS, "topic": "/events/topic?topic=grammar"}),
+        *(pytest.param(t, id=name, marks=pytest.mark.needs("blocking")) for name, t in BLOCKING.items()),
+    ],
+)
+def test_the_body_of_an_endless_stream_fits_the_grammar(server, target):
+    """What a script is spared may be put into other streams: announcements, keep-alives, chunks of their own."""
+    stream = server.open(target)
+    stream.stream.read_until(up_to_last_blank_line, within_s=5.0, what="blank line")
+    if "topic=" in target:
+        server.json("POST", target.replace("/events/", "/json/"), [{"data": "\xe9\n\u5929\r\U0001f326"}] * 3)
+    stream.read_events(3)
+    assert wire.departure(up_to_last_blank_line(stream.body)) is None
+
+
+@required("#parsing-an-event-stream")
+def test_the_body_of_an_answer_to_a_chat_fits_the_grammar(server):
+    """It ends by itself, and so must its last event."""
+    stream = server.open("/events/chat?rate=10000", method="POST", json={"message": "m\xe9t\xe9o"})
+    stream.read_events(2)
+    stream.read_to_end()
+    assert wire.departure(stream.body) is None
+
+
+def up_to_last_blank_line(body):
+    """Give the part of a body that further bytes cannot finish or change."""
+    ends = [match.end() for match in re.finditer(rb"(?:\r\n|\r(?!\n)|\n){2}", body)]
+    return body[: ends[-1]] if ends else b""
 
 
 @required("#event-stream-interpretation")

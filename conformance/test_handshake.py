@@ -6,12 +6,14 @@ is withheld *for ever*, so a case about waiting tries longer and longer interval
 fails at each of them, a busy machine only at the short ones.
 """
 
+import contextlib
+import random
 import re
-from hashlib import sha512
+import zlib
 
 import pytest
 
-from sseproof.wire import Event
+from sseproof.wire import Event, decode
 
 ORIGIN = "http://localhost:8080"  # the one origin that the servers allow
 STREAMS = {
@@ -20,32 +22,47 @@ STREAMS = {
     "demo": "/events/clock",
     "echo": "/events/echo?script=%5B%5D&hold=true",
 }
-KINDS = {"stream": "/events/ticks", "json": "/json/about", "refusal": "/events/nope"}
+LONG = "x" * (1024 * 1024 - 1)  # with its two quotes one byte more than a body may have
+TOO_LONG = {"method": "POST", "target": "/events/chat", "json": LONG}
+INVALID = {"target": "/events/ticks?interval=nope"}
+KINDS = {
+    "stream": {"target": "/events/ticks"},
+    "json": {"target": "/json/about"},
+    "refusal": {"target": "/events/nope"},
+    "invalid": INVALID,
+    "not-allowed": {"method": "PUT", "target": "/events/ticks"},
+    "too-long": TOO_LONG,
+}
 ANSWERS = {
     **STREAMS,
     "finite": "/events/echo?script=%5B%5D",
-    "json": KINDS["json"],
-    "refusal": KINDS["refusal"],
+    "json": "/json/about",
+    "refusal": "/events/nope",
 }
-STRANGERS = [
-    "http://localhost:8080.evil.example",
-    "http://localhost",
-    "https://localhost:8080",
-    "http://LOCALHOST:8080",
-    "http://evil.example",
-    "null",
-]
+STRANGERS = {
+    "longer": "http://localhost:8080.evil.example",
+    "no-port": "http://localhost",
+    "other-scheme": "https://localhost:8080",
+    "upper-case": "http://LOCALHOST:8080",
+    "unrelated": "http://evil.example",
+    "null": "null",
+}
+ORIGINS = {"none": {}, "allowed": {"Origin": ORIGIN}, "other": {"Origin": STRANGERS["unrelated"]}}
 EVENT_SOURCE = {"Accept": "text/event-stream", "Cache-Control": "no-store"}  # what a browser sends
-LONG = b" " * (1024 * 1024 + 1)  # one byte more than a body may have
+SOON_S = 2.0  # for what is done at once: it took 0.08 s at most, six servers at a time on two busy cores
 
-each_kind = pytest.mark.parametrize("target", KINDS.values(), ids=KINDS)
+each_kind = pytest.mark.parametrize("asked", KINDS.values(), ids=KINDS)
+each_origin = pytest.mark.parametrize("headers", ORIGINS.values(), ids=ORIGINS)
+each_stranger = pytest.mark.parametrize("origin", STRANGERS.values(), ids=STRANGERS)
 every_stream = pytest.mark.parametrize("target", STREAMS.values(), ids=STREAMS)
 
 
 def fields(answer, name):
-    """Find the values of a header in the bytes of the head, as they came."""
+    """Find the values of a header in the bytes of the head, as they came, behind interim responses."""
     answer.head  # noqa: B018  waits for it
-    head = b"".join(chunk.data for chunk in answer.stream.raw).partition(b"\r\n\r\n")[0].decode("latin-1")
+    head, *later = b"".join(chunk.data for chunk in answer.stream.raw).decode("latin-1").split("\r\n\r\n")
+    while re.match(r"HTTP/\S+ 1", head):
+        head, *later = later
     pairs = [line.partition(":") for line in head.split("\r\n")[1:]]
     return [value.strip() for key, _, value in pairs if key.strip().lower() == name]
 
@@ -53,6 +70,10 @@ def fields(answer, name):
 def listed(answer, name):
     """Give the members of a header that is a list, in lower case."""
     return {member.strip().lower() for value in answer.headers.get_all(name) for member in value.split(",")}
+
+
+def allowed_origins(answer):
+    return fields(answer, "access-control-allow-origin")
 
 
 def media_type(answer):
@@ -65,7 +86,7 @@ def goes_on(answer):
         return True
     answer.stream.next_request()
     answer.stream.send_request("GET", "/json/about")
-    return answer.stream.read_head(within_s=2.0).status == 200
+    return answer.stream.read_head(within_s=SOON_S).status == 200
 
 
 def preflight(server, method, target, header, origin=ORIGIN):
@@ -88,7 +109,7 @@ def test_the_status_of_a_stream_is_200(server, target, headers):
 @pytest.mark.required("#sse-processing-model")
 @every_stream
 def test_the_media_type_of_a_stream_is_text_event_stream(server, target):
-    """An EventSource fails the connection for any other type, and for two of them."""
+    """An EventSource fails the connection for any other type; by RFC 9110 section 5.3 it comes once."""
     types = fields(server.open(target), "content-type")
     assert [value.partition(";")[0].strip().lower() for value in types] == ["text/event-stream"]
 
@@ -132,13 +153,13 @@ def test_the_headers_leave_before_the_first_event_is_due(server):
 # -- HEAD and other methods
 
 
-@pytest.mark.required("RFC 9110 section 9.3.2")
+@pytest.mark.required("RFC 9110 section 9.1")
 @every_stream
-def test_head_is_answered_like_get(server, target):
-    """HEAD is GET without the content: whoever asks by it learns status and type without a stream."""
-    answer = server.open(target, method="HEAD")
-    answer.stream.read_head(within_s=2.0)  # a server that runs the stream to its end first never comes here
-    assert (answer.status, media_type(answer)) == (200, "text/event-stream")
+def test_head_is_answered_with_the_status_of_get(server, target):
+    """A server must know HEAD, GET without the content: whoever asks by it learns of a stream without one."""
+    # A server that runs the stream to its end first never comes to its head.
+    head = server.open(target, method="HEAD").stream.read_head(within_s=SOON_S)
+    assert head.status == 200
 
 
 @pytest.mark.recommended("RFC 9110 section 9.3.2")
@@ -156,23 +177,25 @@ def test_head_has_the_headers_of_get(server, target):
 def test_head_has_no_length_that_get_has_not(server, target):
     """`Content-Length: 0` in an answer to HEAD says that a GET would bring nothing."""
     head, get = server.open(target, method="HEAD"), server.open(target)
-    assert fields(head, "content-length") == fields(get, "content-length")
+    assert fields(head, "content-length") in ([], fields(get, "content-length"))
 
 
 @pytest.mark.required("RFC 9110 section 9.3.2")
 def test_head_gets_no_body(server):
     """A stray byte is read as the beginning of the next response on the connection."""
-    head = server.open("/events/ticks?interval=0.02", method="HEAD")
-    head.read_to_end()
-    server.open("/events/ticks?interval=0.02").read_events(2)  # by then this one would have brought some too
-    assert head.stream.stray == b""
+    heads = {name: server.open(target, method="HEAD") for name, target in STREAMS.items()}
+    for head in heads.values():
+        head.read_to_end()
+    heads["ticks"].stream.read_stray(1.2 * server.ping_s)  # by then each of them would have brought something
+    assert {name: head.stream.stray for name, head in heads.items()} == dict.fromkeys(heads, b"")
 
 
 @pytest.mark.required("RFC 9110 section 9.3.2")
 def test_head_leaves_no_stream_open(server):
     """Nobody reads such a stream and nobody closes it: each HEAD would cost a stream for good."""
-    server.open("/events/ticks?interval=0.02&as=handshake-head", method="HEAD").read_to_end()
-    server.open("/events/ticks?interval=0.02").read_events(2)  # by then the other would have begun too
+    for target in STREAMS.values():
+        server.open(target, method="HEAD", params={"as": "handshake-head"}).read_to_end()
+    server.open("/events/ticks?interval=0.02").read_events(2)  # by then the others would have begun too
     assert server.json("GET", "/json/open?as=handshake-head").value["open"] == 0
 
 
@@ -181,7 +204,7 @@ def test_head_leaves_no_stream_open(server):
 def test_after_head_the_connection_serves_another_request(server, target):
     """The answer to HEAD is over with its headers, so the next request need not wait for a stream's end."""
     head = server.open(target, method="HEAD")
-    head.read_to_end(within_s=2.0)
+    head.read_to_end(within_s=SOON_S)
     assert goes_on(head)
 
 
@@ -207,11 +230,13 @@ def test_another_method_is_not_allowed(server, method, stream):
 def test_a_405_lists_the_methods_allowed(server, method, stream):
     """Whoever says 405 MUST say what is allowed instead."""
     answer = server.open(f"/events/{stream}", method=method)
+    if answer.status != 405:
+        pytest.skip(f"{method} is answered with {answer.status}: only a 405 has to say more")
     allowed = {"post"} if stream == "chat" else {"get", "head"}
-    assert answer.status != 405 or allowed <= listed(answer, "allow")
+    assert listed(answer, "allow") >= allowed
 
 
-@pytest.mark.required("RFC 9110 section 9.3.3")
+@pytest.mark.recommended("RFC 9110 section 9.3.3")
 def test_a_stream_can_be_the_answer_to_a_post(server):
     """Language models stream so: the question is too long for a URL."""
     answer = server.open("/events/chat?rate=10000", method="POST", json={"message": "hello"})
@@ -244,7 +269,7 @@ def test_an_old_http_client_gets_no_transfer_coding(server, headers):
 def test_an_old_http_client_learns_the_end_of_a_finite_stream(server, headers):
     """In HTTP/1.0, without a length, the end of the connection is the only end there is."""
     answer = old_stream(server, headers)
-    answer.read_for(2.0)  # until the end, if there is one
+    answer.read_for(SOON_S)  # until the end, if there is one
     assert (answer.events, answer.ended is not None) == ([Event("one"), Event("two")], True)
 
 
@@ -261,10 +286,19 @@ def test_a_finite_stream_ends_whole(server, script):
 
 @pytest.mark.required("RFC 9112 section 9.6")
 @finite
+def test_a_finite_stream_closes_the_connection_when_the_client_asks(server, script):
+    """A client that has said `Connection: close` waits for it, and so does the proxy before it."""
+    answer = server.echo(*script, headers={"Connection": "close"})
+    answer.stream.read_stray(within_s=SOON_S)
+    assert (answer.ended, answer.stream.gone is not None) == ("complete", True)
+
+
+@pytest.mark.recommended("RFC 9112 section 9.6")
+@finite
 def test_a_finite_stream_is_closed_and_not_reset_when_the_client_asks(server, script):
     """A reset may take back what the client has not read yet; closing in order takes back nothing."""
     answer = server.echo(*script, headers={"Connection": "close"})
-    answer.stream.read_stray(within_s=2.0)
+    answer.stream.read_stray(within_s=SOON_S)
     assert (answer.ended, answer.stream.gone) == ("complete", "closed")
 
 
@@ -276,125 +310,193 @@ def test_after_a_finite_stream_the_connection_serves_another_request(server, scr
 
 
 # -- refusals
+# A 503 is left to test_limits: to get one here, all of the server's sessions would have to be in use for the
+# cases that come after.
 
+JSON = {"Content-Type": "application/json"}
 REFUSALS = {
-    "unknown-stream": (404, "GET", "/events/nope", None),
-    "unknown-session": (404, "GET", "/events/progress?session=nope", None),
-    "body-too-long": (413, "POST", "/events/chat", LONG),
-    "bad-parameter": (422, "GET", "/events/ticks?interval=nope", None),
-    "no-topic": (422, "GET", "/events/topic", None),
-    "no-script": (422, "POST", "/events/echo", b"{}"),
-    "no-json": (422, "POST", "/events/chat", b"{"),
+    "unknown-stream": (404, KINDS["refusal"]),
+    "unknown-session": (404, {"target": "/events/progress?session=nope"}),
+    "body-too-long": (413, TOO_LONG),
+    "bad-parameter": (422, INVALID),
+    "no-topic": (422, {"target": "/events/topic"}),
+    "no-script": (422, {"method": "POST", "target": "/events/echo", "json": {}}),
+    "no-json": (422, {"method": "POST", "target": "/events/chat", "body": b"{", "headers": JSON}),
 }
 
 
 @pytest.mark.required("#sse-processing-model")
-@pytest.mark.parametrize(("status", "method", "target", "body"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_a_whole_response_and_no_stream(server, status, method, target, body):
+@pytest.mark.parametrize("asked", [asked for _, asked in REFUSALS.values()], ids=REFUSALS)
+def test_a_refusal_is_a_whole_response_and_no_stream(server, asked):
     """Status 200 would open the EventSource, and half a response would look like a fault of the network."""
-    headers = {} if body is None else {"Content-Type": "application/json"}
-    answer = server.open(target, method=method, body=body, headers=headers)
+    answer = server.open(**asked)
     answer.read_to_end()
-    assert (answer.status, answer.ended) == (status, "complete")
-    assert media_type(answer) not in ("", "text/event-stream")
+    opens = answer.status == 200 and media_type(answer) == "text/event-stream"
+    assert (answer.ended, opens) == ("complete", False)
+
+
+@pytest.mark.recommended("RFC 9110 section 15.5")
+@pytest.mark.parametrize(("status", "asked"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_tells_its_cause_by_status_and_has_a_media_type(server, status, asked):
+    """By the status a client decides whether to try again, and by the type how to show what was said."""
+    answer = server.open(**asked)
+    assert (answer.status, media_type(answer) in ("", "text/event-stream")) == (status, False)
+
+
+@pytest.mark.recommended("RFC 9112 section 9.6")
+def test_a_body_too_long_is_refused_without_a_reset(server):
+    """Closing on a body that has not been read resets the connection, and the refusal may be lost with it."""
+    answer = server.open(**TOO_LONG, headers={"Connection": "close"})
+    answer.read_to_end()
+    answer.stream.read_stray(within_s=SOON_S)
+    assert answer.stream.gone != "reset"
 
 
 # -- CORS
+# Required is what Fetch makes a browser refuse, and what opens a hole. That only some origins are allowed,
+# and may send credentials, is the contract's; a server that is meant for everybody may say `*`.
+
+READERS = {
+    **{
+        f"{name}-{method}": {"method": method, "target": target}
+        for name, target in ANSWERS.items()
+        for method in ("GET", "HEAD")
+    },
+    **{name: KINDS[name] for name in ("invalid", "not-allowed", "too-long")},
+}
 
 
 @pytest.mark.required("Fetch, CORS protocol")
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("target", ANSWERS.values(), ids=ANSWERS)
-def test_an_allowed_origin_is_echoed_exactly(server, method, target):
-    """A browser compares it byte by byte, and gives the page nothing when there are two."""
-    answer = server.open(target, method=method, headers={"Origin": ORIGIN})
-    assert fields(answer, "access-control-allow-origin") == [ORIGIN]
+@pytest.mark.parametrize("asked", READERS.values(), ids=READERS)
+def test_a_page_of_an_allowed_origin_may_read_the_answer(server, asked):
+    """A browser compares the origin byte by byte, and gives the page nothing when there are two."""
+    assert allowed_origins(server.open(**asked, headers={"Origin": ORIGIN})) in ([ORIGIN], ["*"])
 
 
 @pytest.mark.required("Fetch, CORS protocol")
 @each_kind
-@pytest.mark.parametrize("origin", STRANGERS)
-def test_another_origin_is_not_allowed(server, origin, target):
+@each_stranger
+def test_another_origin_is_not_allowed(server, origin, asked):
     """An origin that only looks like an allowed one must not read what was meant for that one."""
-    assert fields(server.open(target, headers={"Origin": origin}), "access-control-allow-origin") == []
+    assert origin not in allowed_origins(server.open(**asked, headers={"Origin": origin}))
+
+
+@pytest.mark.recommended("Fetch, CORS protocol")
+@each_kind
+def test_an_answer_is_not_for_every_origin(server, asked):
+    """With `*` each page on the web may read what a server behind a firewall, or on this machine, has to say."""
+    assert allowed_origins(server.open(**asked, headers=ORIGINS["other"])) != ["*"]
 
 
 @pytest.mark.required("Fetch, CORS protocol and HTTP caches")
 @each_kind
-@pytest.mark.parametrize("origin", [None, ORIGIN, STRANGERS[0]], ids=["none", "allowed", "other"])
-def test_an_answer_varies_by_its_origin(server, origin, target):
+def test_an_answer_varies_by_its_origin(server, asked):
     """Without it a cache gives the answer meant for one origin, or for none, to another."""
-    assert "origin" in listed(server.open(target, headers={"Origin": origin} if origin else {}), "vary")
+    answers = {name: server.open(**asked, headers=headers) for name, headers in ORIGINS.items()}
+    unmarked = [name for name, answer in answers.items() if not {"origin", "*"} & listed(answer, "vary")]
+    several = len({tuple(allowed_origins(answer)) for answer in answers.values()}) > 1
+    assert (unmarked if several else []) == []
 
 
 @pytest.mark.required("Fetch, CORS protocol and credentials")
-@pytest.mark.parametrize("origin", [None, ORIGIN, STRANGERS[0]], ids=["none", "allowed", "other"])
-def test_a_wildcard_origin_never_comes_with_credentials(server, origin):
+@each_kind
+@each_origin
+def test_a_wildcard_origin_never_comes_with_credentials(server, headers, asked):
     """A browser refuses the two together, so an EventSource with credentials would never open."""
-    answer = server.open("/events/ticks", headers={"Origin": origin} if origin else {})
-    both = (
-        answer.headers.get("access-control-allow-origin"),
-        answer.headers.get("access-control-allow-credentials"),
-    )
-    assert both != ("*", "true")
+    answer = server.open(**asked, headers=headers)
+    assert (allowed_origins(answer), fields(answer, "access-control-allow-credentials")) != (["*"], ["true"])
 
 
 @pytest.mark.recommended("Fetch, CORS protocol and credentials")
 def test_an_allowed_origin_may_send_credentials(server):
     """`new EventSource(url, {withCredentials: true})` opens for exactly this value, in lower case."""
     answer = server.open("/events/ticks", headers={"Origin": ORIGIN})
-    assert fields(answer, "access-control-allow-credentials") == ["true"]
+    credentials = fields(answer, "access-control-allow-credentials")
+    assert (allowed_origins(answer), credentials) == ([ORIGIN], ["true"])
 
 
-PREFLIGHTS = [
-    ("GET", "/events/ticks", "last-event-id"),
-    ("GET", "/events/topic?topic=handshake", "last-event-id"),
-    ("POST", "/events/chat", "content-type"),
-    ("POST", "/events/echo", "content-type"),
-    ("POST", "/json/topic?topic=handshake", "content-type"),
-]
+PREFLIGHTS = {
+    "ticks": ("GET", "/events/ticks", "last-event-id"),
+    "topic": ("GET", "/events/topic?topic=handshake", "last-event-id"),
+    "chat": ("POST", "/events/chat", "content-type"),
+    "echo": ("POST", "/events/echo", "content-type"),
+    "publish": ("POST", "/json/topic?topic=handshake", "content-type"),
+}
+each_preflight = pytest.mark.parametrize(("method", "target", "header"), PREFLIGHTS.values(), ids=PREFLIGHTS)
 
 
 @pytest.mark.required("Fetch, CORS-preflight fetch")
-@pytest.mark.parametrize(("method", "target", "header"), PREFLIGHTS)
+@each_preflight
 def test_a_preflight_passes(server, method, target, header):
     """Clients on fetch() send Last-Event-ID or JSON themselves, and a browser asks before it lets them."""
     answer = preflight(server, method, target, header)
-    origin = answer.headers.get_all("access-control-allow-origin")
-    assert (answer.status // 100, origin) == (2, [ORIGIN])
-    assert header in listed(answer, "access-control-allow-headers")
+    credentials = answer.headers.get("access-control-allow-credentials") == "true"
+    enough = {header} if credentials else {header, "*"}  # with credentials `*` is a header's name like others
+    assert answer.status // 100 == 2
+    assert answer.headers.get_all("access-control-allow-origin") in ([ORIGIN], ["*"])
+    assert enough & listed(answer, "access-control-allow-headers")
+
+
+@pytest.mark.recommended("Fetch, CORS protocol and credentials")
+@each_preflight
+def test_a_preflight_allows_credentials(server, method, target, header):
+    """A page with cookies asks first too, and what the answer allows helps nothing if this does not."""
+    answer = preflight(server, method, target, header)
+    assert answer.headers.get_all("access-control-allow-credentials") == ["true"]
 
 
 @pytest.mark.required("Fetch, CORS-preflight fetch")
-@pytest.mark.parametrize("origin", STRANGERS)
+@each_stranger
 def test_a_preflight_of_another_origin_does_not_pass(server, origin):
     """What the answer must not allow, the question before it must not allow either."""
     answer = preflight(server, "POST", "/events/chat", "content-type", origin)
-    assert answer.headers.get_all("access-control-allow-origin") == []
+    assert origin not in answer.headers.get_all("access-control-allow-origin")
+
+
+@pytest.mark.recommended("Fetch, CORS-preflight fetch")
+def test_a_preflight_is_not_for_every_origin(server):
+    """With `*` each page on the web may have the server work for it."""
+    answer = preflight(server, "POST", "/events/chat", "content-type", STRANGERS["unrelated"])
+    assert answer.headers.get_all("access-control-allow-origin") != ["*"]
 
 
 # -- compression, and what the standard leaves open
 
+CODINGS = {"gzip": "gzip", "br": "br", "zstd": "zstd", "all": "gzip, deflate, br, zstd"}
+NOISE_BYTES = 1024
+NOISE = random.Random(0).randbytes(NOISE_BYTES).hex()  # no coding makes fewer than its bytes of it
+
+
+def has_come(answer, limit_s):
+    """Say whether the event of noise had come before the limit, in seconds since the request."""
+    data = b"".join(chunk.data for chunk in answer.chunks if chunk.seconds < limit_s)
+    coding = answer.headers.get("content-encoding") if answer.stream.head else None
+    if coding not in (None, "identity", "gzip", "deflate"):
+        return len(data) >= NOISE_BYTES  # what comes before an event compresses well, or is short
+    if coding in ("gzip", "deflate"):
+        with contextlib.suppress(zlib.error):
+            data = zlib.decompressobj(wbits=47).decompress(data)
+    return Event(NOISE) in decode(data)
+
 
 @pytest.mark.recommended("RFC 9110 section 12.5.3")
-@pytest.mark.parametrize("codings", ["gzip", "br", "zstd", "gzip, deflate, br, zstd"])
+@pytest.mark.parametrize("codings", CODINGS.values(), ids=CODINGS)
 def test_an_offer_to_compress_delays_no_event(server, codings):
     """Every browser offers it; a compressor that is not flushed after each event holds them back."""
-    # Noise does not shrink below its 64 bytes, whatever the coding: bytes that many have come, or the event has
-    # not. The second event leaves no earlier than the pause after the request; 0.4 s is before the first comment.
-    noise, came_bytes = sha512(b"noise").hexdigest(), []
+    # The second event leaves no earlier than the pause after the request; 0.4 s is before the first comment.
+    came = []
     for pause_s in (0.05, 0.1, 0.2, 0.4):
-        script = [{"data": noise}, {"data": noise, "after": pause_s}]
+        script = [{"data": NOISE}, {"data": NOISE, "after": pause_s}]
         answer = server.open("/events/echo", method="POST", json=script, headers={"Accept-Encoding": codings})
         answer.read_for(pause_s)
-        came_bytes.append(sum(len(chunk.data) for chunk in answer.chunks if chunk.seconds < pause_s))
-        if came_bytes[-1] >= 64:
+        came.append(has_come(answer, pause_s))
+        if came[-1]:
             break
-    assert max(came_bytes) >= 64
+    assert came[-1:] == [True]
 
 
 @pytest.mark.observed("RFC 9110 section 12.5.1")
-def test_what_a_client_gets_that_accepts_json_only(server, finding):
+def test_a_client_that_accepts_json_only_asks_for_a_stream(server, finding):
     """A server may refuse with 406 or send the stream all the same."""
     answer = server.open("/events/ticks", headers={"Accept": "application/json"})
     finding(f"answers {answer.status} with {media_type(answer) or 'no media type'}")
@@ -402,13 +504,13 @@ def test_what_a_client_gets_that_accepts_json_only(server, finding):
 
 @pytest.mark.observed("RFC 9111 section 5.2.2")
 @pytest.mark.parametrize("header", ["Cache-Control", "X-Accel-Buffering"])
-def test_what_a_stream_tells_caches_and_proxies(server, finding, header):
+def test_a_stream_tells_caches_and_proxies_what_to_do(server, finding, header):
     """Widely believed to be required, though no standard says so of a stream's response."""
     finding(f"{header}: {', '.join(fields(server.open('/events/ticks'), header.lower())) or 'not sent'}")
 
 
 @pytest.mark.observed("RFC 9112 section 2.1")
-def test_how_large_an_empty_stream_is(server, finding):
+def test_an_empty_stream_has_a_size(server, finding):
     """What a stream costs before its first event: the head and the end."""
     answer = server.echo()
     size_bytes = sum(len(chunk.data) for chunk in answer.stream.raw)

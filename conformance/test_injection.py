@@ -152,7 +152,7 @@ def test_a_lone_surrogate_is_refused(server, field):
         }
     ),
 )
-def test_what_becomes_of_a_value_no_wire_can_carry(server, finding, hostile):
+def test_a_value_no_wire_can_carry_is_refused_altered_or_lost(server, finding, hostile):
     """An error status, a stream that is cut, a value that is cleaned: the standard does not choose."""
     stream = echo_between(server, **hostile)
     how = f"status {stream.status}, {len(stream.events)} of 3 events, the stream {stream.ended}"

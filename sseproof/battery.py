@@ -31,6 +31,7 @@ SCRIPTS = pytest.StashKey[dict[str, Path]]()
 KNOWN = pytest.StashKey[Sequence[ledger.Known]]()
 COLLECTED = pytest.StashKey[cases.Collected]()
 RECORD = pytest.StashKey[dict[str, Any]]()
+DEATH_GRACE_S = 0.3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,7 +89,7 @@ def _scripts(config: pytest.Config) -> dict[str, Path]:
         try:
             found = launch.find(config.option.server, folder=config.rootpath / "servers")
         except launch.LaunchError as error:
-            raise pytest.UsageError(": ".join(line.strip() for line in str(error).splitlines())) from None
+            raise pytest.UsageError("; ".join(line.strip() for line in str(error).splitlines())) from None
         config.stash[SCRIPTS] = {script.stem: script for script in found}
         if len(config.stash[SCRIPTS]) < len(found):
             raise pytest.UsageError("two of the servers have the same name; rename one's file")
@@ -212,14 +213,18 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
 @pytest.fixture
 def server(subject: Subject, request: pytest.FixtureRequest) -> Iterator[Client]:
     """The server under judgement, up and answering, with its streams closed after the case."""
-    process = subject.running()
-    request.node.stash[RECORD]["about"] = process.about
+    process, record = subject.running(), request.node.stash[RECORD]
+    record["about"] = process.about
     declared = process.about.get("capabilities") or []
     for capability in (name for marker in request.node.iter_markers("needs") for name in marker.args):
         if capability not in declared:
             pytest.skip(f"{process.name} does not declare {capability!r}")
     with Client(process) as client:
         yield client
+        if record["because"] and client.lost:
+            process.wait(DEATH_GRACE_S)  # a connection breaks before its server is seen to have died
+        record["died"] = not process.alive
+        subject.took_note(record)
 
 
 @pytest.fixture(scope="session")

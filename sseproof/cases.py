@@ -67,7 +67,7 @@ def nothing_chosen(keyword: str, found: Collected) -> str:
     for word in words:
         if not any(word.lower() in name.lower() for name in names):
             known = dict.fromkeys([*found.groups, *found.names])
-            parts = {part for name in known for part in (name.removeprefix("test_"), *name.split("_"))}
+            parts = {part for name in known for part in (name, name.removeprefix("test_"), *name.split("_"))}
             meant = difflib.get_close_matches(word, parts, n=2)
             like = [name for name in known if any(part in name for part in meant)]
             near += f"; did you mean {' or '.join(like[:3])}?" if like else ""

@@ -19,6 +19,8 @@ from sseproof.stream import EventStream, Reply
 PING_S = 0.5
 RETRY_MS = 1000
 TRANSCRIPTS = 3
+KEEP_BYTES = 20 * 1024 * 1024  # of a body: the longest event of the battery is 16 MiB
+SILENT_CASES = 12  # so many misses by time without a pass, and the rest is not judged
 TRANSCRIPT_CHARACTERS = 20_000
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -30,11 +32,12 @@ class Subject:
         self.script, self._with = script, with_
         self._server: launch.Server | None = None
         self._failure: launch.LaunchError | None = None
+        self._silent = 0
 
     def running(self) -> launch.Server:
         """Give the server, up and answering; a server that did not start once is not tried again."""
         if self._failure:
-            raise self._failure
+            raise self._failure.with_traceback(None)  # which would grow with every case
         if self._server is None or not self._server.alive:
             self.stop()
             try:
@@ -44,6 +47,16 @@ class Subject:
                 self._failure = failure
                 raise
         return self._server
+
+    def took_note(self, record: Mapping[str, Any]) -> None:
+        """Give a server up that lets one case after the other run into its limit: minutes would not tell more."""
+        self._silent = 0 if record["verdict"] == "pass" else self._silent + record["timed_out"]
+        if self._silent == SILENT_CASES:
+            what = (
+                f"has let {SILENT_CASES} cases wait in vain and passed none meanwhile; the rest is not judged"
+            )
+            words = self._server.last_words() if self._server else ""
+            self._failure = launch.LaunchError(self.script.stem, what, words=words)
 
     def stop(self) -> None:
         if self._server is not None:
@@ -58,6 +71,7 @@ class Client:
         self.process, self.name, self.about = process, process.name, process.about
         self.ping_s, self.retry_ms = PING_S, RETRY_MS
         self._streams: list[probe.Stream] = []
+        self._refused = False
 
     def connect(self, **options: Any) -> probe.Stream:
         """Connect without a request; options as probe.connect takes them."""
@@ -66,9 +80,17 @@ class Client:
             if old.ended:
                 old.close()
                 self._streams.remove(old)
+        self._refused = True  # until it has not
+        options = {"keep_bytes": KEEP_BYTES, **options}
         stream = probe.connect(self.process.host, self.process.port, **options)
+        self._refused = False
         self._streams.append(stream)
         return stream
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether the server has ended a connection, or refused one."""
+        return self._refused or any(stream.gone for stream in self._streams)
 
     def open(
         self,

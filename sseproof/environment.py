@@ -13,8 +13,6 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import uv
-
 from sseproof.transcript import printable
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,9 +76,12 @@ def exclude_newer() -> str | None:
 def uv_bin(name: str = "uv") -> str:
     """Find uv, or raise a LaunchError that says how to get it."""
     try:
+        import uv  # here, so that a machine without it is told how to get it
+
         return os.fsdecode(uv.find_uv_bin())
-    except FileNotFoundError as exc:
-        raise LaunchError(name, f"cannot be started without uv: {exc}", hint="pip install uv") from None
+    except (ImportError, FileNotFoundError) as exc:
+        why = " ".join(str(exc).split())
+        raise LaunchError(name, f"cannot be started without uv: {why}", hint="pip install uv") from None
 
 
 def _uv(*arguments: str) -> subprocess.CompletedProcess[str]:

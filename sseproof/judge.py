@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import time
 from collections.abc import Sequence
 from typing import Any
 
+import hypothesis.errors
 import pytest
 
 from sseproof import ledger, results
@@ -20,9 +20,10 @@ from sseproof.client import Client
 from sseproof.launch import LaunchError, Server
 from sseproof.matrix import LAUNCH
 from sseproof.probe import ProbeError, ProbeTimeout
+from sseproof.stream import StreamTimeout
 
-THE_SERVERS = (AssertionError, ProbeError, ProbeTimeout, pytest.fail.Exception)
-DEATH_GRACE_S = 0.3  # from a connection that breaks until its server is seen to have died
+# Flaky: a random script that failed once and not again. The script is the same, so it is the server that differs.
+THE_SERVERS = (AssertionError, ProbeError, ProbeTimeout, pytest.fail.Exception, hypothesis.errors.Flaky)
 BECAUSE_CHARACTERS = 4000
 TRACEBACK_CHARACTERS = 8000
 SIDE_CHARACTERS = 240
@@ -48,6 +49,8 @@ def record(item: pytest.Item, server: str, case: str) -> dict[str, Any]:
         "finding": "",
         "known": "",
         "transcript": "",
+        "timed_out": False,
+        "died": False,
     }
 
 
@@ -66,34 +69,29 @@ def judge(
     elif error is None and call.when == "call":
         record["verdict"] = "note" if record["level"] == "observed" else "pass"
     elif error is not None and call.when == "call" and isinstance(error, THE_SERVERS):
+        record["timed_out"] = isinstance(error, ProbeTimeout | StreamTimeout)
         missed = {"required": "fail", "recommended": "warn", "observed": "note"}
         record.update(verdict=missed[record["level"]], because=_words(error))
     elif error is not None:
         launch = LAUNCH if isinstance(error, LaunchError) else f"{type(error).__name__}: "
         where = "" if isinstance(error, LaunchError) or call.when == "call" else f" (in its {call.when})"
         record.update(verdict="error", because=f"{launch}{_words(error)}{where}")
-    if client and call.when == "call":
-        _look_after(record, client, failed=error is not None)
+    if client and call.when == "call" and error is not None and record["verdict"] != "skip":
+        record["transcript"] = client.transcript()
+    if call.when == "teardown" and client and record["died"]:
+        _died(record, client.process)
     if error is not None and record["verdict"] == "error" and not isinstance(error, LaunchError):
         record["transcript"] += f"\n\n{report.longreprtext[-TRACEBACK_CHARACTERS:]}"
-    if call.when == "call" or report.failed:
+    if call.when == "call" or report.failed or record["died"]:
         _settle(record, report)
 
 
-def _look_after(record: dict[str, Any], client: Client, *, failed: bool) -> None:
-    """Add what the wire saw, and make it an error if the server died over this case."""
-    if failed and record["verdict"] != "skip":
-        record["transcript"] = client.transcript()
-    deadline = time.monotonic() + (DEATH_GRACE_S if failed else 0)
-    process: Server = client.process
-    while process.alive and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if not process.alive:
-        seen = f" (the case saw: {record['because']})" if record["because"] else ""
-        words = process.last_words()
-        printed = f"its last words: {words.splitlines()[-1]}\n{words}" if words else "it printed nothing"
-        because = f"the server died in the middle of the case{seen}; {printed}"
-        record.update(verdict="error", because=because)
+def _died(record: dict[str, Any], process: Server) -> None:
+    """Make it an error that the server died over this case, whatever the case saw."""
+    seen = f" (the case saw: {record['because']})" if record["because"] else ""
+    words = process.last_words()
+    printed = f"its last words: {words.splitlines()[-1]}\n{words}" if words else "it printed nothing"
+    record.update(verdict="error", because=f"the server died in the middle of the case{seen}; {printed}")
 
 
 def held_against(record: dict[str, Any], report: pytest.TestReport, known: Sequence[ledger.Known]) -> None:

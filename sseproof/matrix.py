@@ -129,9 +129,7 @@ def _misses(console: Console, run: pd.DataFrame) -> None:
         if n > TOLD_PER_SERVER:
             console.print(f"      {server}: {n - TOLD_PER_SERVER} more are on the page")
     for (server, because), n in launches.items():
-        console.print(
-            Text(f"ERROR {server}: {n} cases not judged, for it did not start", "red"), soft_wrap=True
-        )
+        console.print(Text(f"ERROR {server}: {n} cases not judged", "red"), soft_wrap=True)
         console.print(Text("      " + because.removeprefix(LAUNCH).replace("\n", "\n      ")), soft_wrap=True)
 
 

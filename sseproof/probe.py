@@ -29,6 +29,7 @@ from sseproof.transcript import printable, transcript
 
 HEAD_BYTES = 64 * 1024  # status line and headers; also a chunk header or the trailers
 KEEP_BYTES = 64 * 1024 * 1024
+RAW_BYTES = 1024 * 1024
 SEND_S = 30.0
 _RECV_BYTES = 256 * 1024
 _SENT_KEPT_BYTES = 4 * 1024
@@ -105,7 +106,7 @@ def connect(
 class Stream:
     """One connection and the exchange on it; leaving the context closes it.
 
-    `head`, `body`, `chunks`, `raw` and `ended` are what has been read so far. `ended` is None while the response
+    `head`, `body`, `chunks`, `raw` (every recv; its bytes for the first MiB) and `ended` are what has been read so far. `ended` is None while the response
     goes on, then "complete" (last chunk or content-length reached), "closed" (the server closed a response that
     has no other end), "cut" (closed before the end that was promised) or "reset".
     """
@@ -337,7 +338,9 @@ class Stream:
         if not data:
             self._gone = "closed"
             return None
-        self.raw.append(Chunk(self.now_s(), data))
+        # Of a long body the decoded chunks are kept; what came raw is kept for its beginning only.
+        known = self.received_bytes > RAW_BYTES and self.ended is None
+        self.raw.append(Chunk(self.now_s(), b"" if known else data))
         self.received_bytes += len(data)
         return data
 

@@ -37,7 +37,7 @@ VERDICTS = {
     "known": Verdict("k", "magenta", "missed, and listed with its cause in known_failures.toml"),
     "stale": Verdict("S", "red", "listed in known_failures.toml, yet it passes"),
     "skip": Verdict("s", "blue", "the server does not declare what the case needs"),
-    "error": Verdict("E", "red", "our fault, not the server's: launch, harness or a server that died"),
+    "error": Verdict("E", "red", "not judged: launch, harness or a server that died"),
 }
 """The closed set of verdicts, in the order they are told."""
 
@@ -55,6 +55,15 @@ COLUMNS = {
     "why": "str", "verdict": "str", "seconds": "float", "because": "str", "finding": "str", "known": "str",
     "transcript": "str",
 }  # fmt: skip
+
+
+FIELDS = {
+    "header": ("run", "started", "machine", "seed", "servers"),
+    "server": ("name", "about"),
+    "verdict": ("server", "case", "verdict"),
+    "footer": ("counts", "seconds", "slow", "problems"),
+}
+"""What each kind of line has at least."""
 
 
 class ResultsError(Exception):
@@ -109,14 +118,14 @@ def read(path: Path | str) -> pd.DataFrame:
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end was cut in mid-write
         try:
             record = json.loads(line)
-            record["kind"]
+            sound = all(name in record for name in FIELDS[record["kind"]])
         except (ValueError, TypeError, KeyError):
-            record = {"kind": None}
+            record, sound = {"kind": None}, False
         if number == 1 and (record["kind"] != "header" or record.get("format") != FORMAT):
             raise ResultsError(
                 f"{path} is no result file of this version: its first line is no header of format {FORMAT}"
             )
-        if record["kind"] not in ("header", "server", "verdict", "footer"):
+        if not sound:
             raise ResultsError(f"{path}, line {number}, is damaged: {line[:60]!r}")
         records.append(record)
     if not records:
@@ -143,7 +152,8 @@ def sentence(case: str) -> str:
 
 def command(header: Mapping[str, Any], server: str, case: str) -> str:
     """Give the shell command that runs just this case on this server again."""
-    words = ["--server", header["servers"].get(server, server)]
+    where = header["servers"].get(server, server)
+    words = [f"--server={where}"] if "/" in where else ["--server", where]
     for release in header.get("with", []):
         words += ["--with", release]
     # pytest's -k reads only these characters; an id with others is reached by its function's name.

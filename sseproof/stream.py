@@ -20,6 +20,10 @@ class StreamFault(AssertionError):
     """A stream did not bring what a case waited for; the message gives both sides and the limit."""
 
 
+class StreamTimeout(StreamFault):
+    """It did not bring it in time."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """One whole answer that is no stream: status, headers (a probe.Head), body in bytes."""
@@ -98,7 +102,8 @@ class EventStream:
             if not self._more(left_s):
                 came = f"{self._what}: received {len(self._arrivals)} events after {time.monotonic() - start:.1f} s"
                 end = f", then the stream ended ({self.ended})" if self.ended else ""
-                raise StreamFault(f"{came}{end}, expected {n} within {within_s:g} s")
+                fault = StreamFault if self.ended else StreamTimeout
+                raise fault(f"{came}{end}, expected {n} within {within_s:g} s")
         return self.events[:n]
 
     def read_for(self, seconds: float) -> list[wire.Event]:

@@ -8,7 +8,8 @@ import pytest
 
 from sseproof import results
 
-HEADER = {"run": "r1", "servers": {"a_b": "a_b"}, "with": []}
+HEADER = {"run": "r1", "started": "", "machine": {}, "seed": 1, "servers": {"a_b": "a_b"}, "with": []}
+FOOTER = {"seconds": 1.0, "exit": 0, "slow": 0, "problems": []}
 
 
 def verdict(**fields: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def write(path: Path, *verdicts: dict[str, Any], footer: bool = True) -> Path:
         for record in verdicts:
             writer.line("verdict", record)
         if footer:
-            writer.line("footer", {"counts": {"pass": len(verdicts)}, "seconds": 1.0, "exit": 0})
+            writer.line("footer", {"counts": {"pass": len(verdicts)}, **FOOTER})
     return path
 
 
@@ -98,6 +99,14 @@ def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes, words: str) -
         results.read(path)
 
 
+@pytest.mark.parametrize("kind", ["server", "verdict", "footer"])
+def test_a_line_that_lacks_what_it_must_have_is_damaged(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path / "x.jsonl", footer=False)
+    path.write_text(path.read_text() + json.dumps({"kind": kind}) + "\n")
+    with pytest.raises(results.ResultsError, match=r"line 3, is damaged"):
+        results.read(path)
+
+
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", verdict())
     path.write_text(path.read_text().replace('{"kind": "verdict"', '{"kind": "verd', 1))
@@ -140,7 +149,7 @@ def test_a_case_is_a_sentence() -> None:
 def test_a_command_runs_just_the_case(case: str, words: str) -> None:
     header = {"servers": {"a_b": "elsewhere/a_b.py"}, "with": ["x==1"]}
     command = results.command(header, "a_b", case)
-    assert command == f"nox -s conformance -- --server elsewhere/a_b.py --with x==1 {words}"
+    assert command == f"nox -s conformance -- --server=elsewhere/a_b.py --with x==1 {words}"
 
 
 def test_what_a_server_wrote_is_shown_without_its_effects() -> None:
