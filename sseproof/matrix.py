@@ -141,8 +141,11 @@ def _line(because: str, limit: int = 200) -> str:
 def _tables(run: pd.DataFrame) -> Iterator[Table]:
     """Make the matrix, in as many tables as it takes for no line to be over WIDTH."""
     found, abouts = cells(run), run.attrs["servers"]
+    judged = set(run["server"])
     names = {
-        server: Text(f"{server}\n").append(encoder(abouts.get(server)), "dim")
+        server: Text(f"{server}\n").append(
+            encoder(abouts.get(server)) if server in judged else "not reached", "dim"
+        )
         for server in run.attrs["header"]["servers"]
     }
     taken = WIDTH

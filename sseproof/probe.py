@@ -274,6 +274,7 @@ class Stream:
             if isinstance(event, h11.Data) and event.data:
                 self.body_bytes += len(event.data)
                 if self.body_bytes > self.keep_bytes:
+                    self._let_go()
                     raise ProbeError(
                         f"received {self.body_bytes} bytes of body, the limit is {self.keep_bytes}"
                     )
@@ -287,6 +288,12 @@ class Stream:
                 else:
                     self._receive(wait)
         return False
+
+    def _let_go(self) -> None:
+        """Of a body that is too long keep what a transcript shows: a server may flood many streams."""
+        kept = [*self.chunks[:60], *self.chunks[-20:]]
+        self.chunks = [Chunk(seconds, data[:1000]) for seconds, data in kept]
+        self._body, self._body_chunks = b"", len(self.chunks)
 
     def _framed(self) -> bool:
         """Tell whether the response has an end of its own, other than the connection's."""
