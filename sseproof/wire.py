@@ -94,7 +94,7 @@ class Decoder:
         if head == tail or b"\r" in text or b"\0" in text or len(text) > self.limit_bytes:
             return self._feed_lines(chunk)
         # Behind the first blank line the decoder stands between two blocks, whatever came before.
-        events = self._feed_lines(text[:head])
+        events, new = self._feed_lines(text[:head]), tuple.__new__
         for early_type, early_id, type_, data, id_, other in _BLOCK.findall(text, head, tail):
             if other:
                 events += self._take_lines(other.splitlines())
@@ -103,7 +103,8 @@ class Decoder:
                 self._id_buffer = self.last_event_id = (id_ or early_id).decode("utf-8", "replace")
             type_ = type_ or early_type
             event_type = type_.decode("utf-8", "replace") if type_ else "message"
-            events.append(Event(data.decode("utf-8", "replace"), event_type, self.last_event_id))
+            # As Event(...) does it, less a call of a function written in Python.
+            events.append(new(Event, (data.decode("utf-8", "replace"), event_type, self.last_event_id)))
         return events + self._feed_lines(text[tail:])
 
     def _feed_lines(self, chunk: bytes) -> list[Event]:
