@@ -307,8 +307,6 @@ def test_after_a_finite_stream_the_connection_serves_another_request(server, scr
 
 
 # -- refusals
-# A 503 is left to test_limits: to get one here, all of the server's sessions would have to be in use for the
-# cases that come after.
 
 JSON = {"Content-Type": "application/json"}
 REFUSALS = {
@@ -347,6 +345,18 @@ def test_a_body_too_long_is_refused_without_a_reset(server):
     answer.read_to_end()
     answer.stream.read_stray(within_s=SOON_S)
     assert answer.stream.gone != "reset"
+
+
+@pytest.mark.slow  # it starts a server of its own
+@pytest.mark.required("RFC 9110 section 15.6.4")
+def test_a_refusal_for_want_of_room_is_a_whole_response_and_no_stream(server, another):
+    """A full server is the one that most needs its refusals understood: half a response looks like a fault."""
+    full = another("--sessions", "1")
+    assert full.json("POST", "/json/session").status == 201
+    answer = full.open("/json/session", method="POST")
+    answer.read_to_end()
+    assert (answer.status, answer.ended) == (503, "complete")
+    assert media_type(answer) not in ("", "text/event-stream")
 
 
 # -- CORS

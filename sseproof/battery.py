@@ -11,6 +11,7 @@ It has more than 200 lines because pytest wants a plugin's options, hooks and fi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -246,6 +247,13 @@ def lasting(subject: Subject) -> Iterator[Callable[[str, Callable[[Client], Any]
     yield give
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def another(subject: Subject) -> Iterator[Callable[..., Client]]:
+    """Start a server for this case alone: `another("--sessions", "1")`. It takes a second: mark the case slow."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *options: stack.enter_context(Client(stack.enter_context(subject.another(*options))))
 
 
 @pytest.fixture

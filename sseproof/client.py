@@ -41,12 +41,16 @@ class Subject:
         if self._server is None or not self._server.alive:
             self.stop()
             try:
-                options = ("--ping", str(PING_S), "--retry", str(RETRY_MS))
-                self._server = launch.launch(self.script, *options, with_=self._with)
+                self._server = self.another()
             except launch.LaunchError as failure:
                 self._failure = failure
                 raise
         return self._server
+
+    def another(self, *options: str) -> launch.Server:
+        """Start one more process of the server, with more options; the caller stops it."""
+        ours = ("--ping", str(PING_S), "--retry", str(RETRY_MS))
+        return launch.launch(self.script, *ours, *options, with_=self._with)
 
     def took_note(self, record: Mapping[str, Any]) -> None:
         """Give a server up that lets one case after the other run into its limit: minutes would not tell more."""
