@@ -21,7 +21,7 @@ STREAMS = {
     "ticks": "/events/ticks",
     "topic": "/events/topic?topic=handshake",
     "demo": "/events/clock",
-    "echo": "/events/echo?script=%5B%5D&hold=true",
+    "echo": "/events/echo?script=%5B%7B%22data%22%3A%22x%22%7D%5D&hold=true",
 }
 LONG = "x" * (1024 * 1024 - 1)  # with its two quotes one byte more than a body may have
 TOO_LONG = {"method": "POST", "target": "/events/chat", "json": LONG}
