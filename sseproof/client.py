@@ -93,8 +93,8 @@ class Client:
 
     @property
     def lost(self) -> bool:
-        """Tell whether the server has ended a connection, or refused one."""
-        return self._refused or any(stream.gone for stream in self._streams)
+        """Tell whether the server has refused a connection, or ended one before its response was complete."""
+        return self._refused or any(stream.gone and stream.ended != "complete" for stream in self._streams)
 
     def open(
         self,
