@@ -47,3 +47,17 @@ def page(session: nox.Session) -> None:
     session.install("-e", ".")
     for run in session.posargs:
         session.run("python", "-m", "sseproof.page", f"results/{run}/conformance.jsonl", f"reports/{run}")
+
+
+@nox.session
+def versions(session: nox.Session) -> None:
+    """Compare releases: `nox -s versions -- fastapi_uvicorn fastapi 0.135.4 latest -k injection`."""
+    session.install("-e", ".")
+    session.run("python", "-m", "sseproof.versions", *session.posargs, interrupt_timeout=10)
+
+
+@nox.session
+def cases(session: nox.Session) -> None:
+    """Write docs/cases.md and tests/cases.txt anew, from the cases, the flaws and the known failures."""
+    session.install("-e", ".")
+    session.run("python", "-m", "sseproof.catalogue")

@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ SCRIPTS = pytest.StashKey[dict[str, Path]]()
 KNOWN = pytest.StashKey[Sequence[ledger.Known]]()
 COLLECTED = pytest.StashKey[cases.Collected]()
 RECORD = pytest.StashKey[dict[str, Any]]()
+SUBJECT = pytest.StashKey[Subject]()
 DEATH_GRACE_S = 0.3
 
 
@@ -97,17 +99,21 @@ def _scripts(config: pytest.Config) -> dict[str, Path]:
     return config.stash[SCRIPTS]
 
 
+def _everyone(config: pytest.Config) -> set[str]:
+    return {script.stem for script in (config.rootpath / "servers").glob("*_*.py")} | _scripts(config).keys()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for level in results.LEVELS:
         config.addinivalue_line("markers", f"{level}(anchor): {results.LEVELS[level]}")
     config.addinivalue_line("markers", "needs(capability): skipped where /json/about does not declare it")
     config.addinivalue_line("markers", "slow: runs only with --slow")
-    option, folder = config.option, config.rootpath / "servers"
-    everyone = {script.stem for script in folder.glob("*_*.py")} | _scripts(config).keys()
+    config.addinivalue_line("markers", "costly: takes a core for a while; `-m 'not costly'` leaves it out")
+    option = config.option
     try:
         config.stash[KNOWN] = ledger.read(
-            config.rootpath / "conformance" / "known_failures.toml", sorted(everyone)
+            config.rootpath / "conformance" / "known_failures.toml", sorted(_everyone(config))
         )
     except ledger.LedgerError as error:
         raise pytest.UsageError(str(error)) from None
@@ -135,6 +141,15 @@ def pytest_configure(config: pytest.Config) -> None:
 # -- collection
 
 
+def pytest_collection(session: pytest.Session) -> None:
+    """Let a run's only server come up while its cases are collected: that takes a second of either."""
+    config = session.config
+    if len(_scripts(config)) == 1 and not config.option.collectonly and not config.option.numprocesses:
+        [script] = _scripts(config).values()
+        config.stash[SUBJECT] = Subject(script, config.option.with_)
+        config.stash[SUBJECT].begin()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
@@ -146,6 +161,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     found = config.stash[COLLECTED]
     found.take(items)
+    found.problems += ledger.misfits(config.stash[KNOWN], sorted(_everyone(config)), found.levels)
     if found.problems:
         items.clear()
     yield  # -k and the like choose
@@ -157,6 +173,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if SUBJECT in session.config.stash:
+        session.config.stash[SUBJECT].stop()  # no case may have asked for it
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["sseproof"] = asdict(session.config.stash[COLLECTED])
 
@@ -206,7 +224,8 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 @pytest.fixture(scope="session")
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     """The process behind `server`; cases do not ask for it."""
-    subject = Subject(_scripts(request.config)[request.param], request.config.option.with_)
+    config = request.config
+    subject = config.stash.get(SUBJECT, None) or Subject(_scripts(config)[request.param], config.option.with_)
     yield subject
     subject.stop()
 
@@ -241,8 +260,14 @@ def lasting(subject: Subject) -> Iterator[Callable[[str, Callable[[Client], Any]
         process = subject.running()
         if (process, name) not in opened:
             clients.append(Client(process))
-            opened[process, name] = opening(clients[-1])
-        return opened[process, name]
+            try:
+                opened[process, name] = opening(clients[-1])
+            except Exception as failure:  # tried once: another wait into its limit would tell no more
+                opened[process, name] = failure
+        found = opened[process, name]
+        if isinstance(found, Exception):
+            raise found.with_traceback(None)
+        return found
 
     yield give
     for client in clients:
@@ -254,6 +279,31 @@ def another(subject: Subject) -> Iterator[Callable[..., Client]]:
     """Start a server for this case alone: `another("--sessions", "1")`. It takes a second: mark the case slow."""
     with contextlib.ExitStack() as stack:
         yield lambda *options: stack.enter_context(Client(stack.enter_context(subject.another(*options))))
+
+
+@pytest.fixture(scope="session")
+def aside(
+    subject: Subject, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str, Callable[..., Any]], Future[Any]]]:
+    """Run beside the cases what takes long and a process of its own: `aside("name", story).result()`.
+
+    `story(start)` runs in a thread, once; `with start("--ping", "15") as server:` starts the process.
+    """
+    pool, begun = ThreadPoolExecutor(), dict[str, Future[Any]]()
+
+    @contextlib.contextmanager
+    def start(*options: str) -> Iterator[Client]:
+        with subject.another(*options) as process, Client(process) as client:
+            client.seed = request.config.option.seed
+            yield client
+
+    def begin(name: str, story: Callable[..., Any]) -> Future[Any]:
+        if name not in begun:
+            begun[name] = pool.submit(story, start)
+        return begun[name]
+
+    yield begin
+    pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ class Collected:
     """What collection found, in whichever process it happened."""
 
     cases: list[str] = field(default_factory=list)  # ids, before -k and the like
+    levels: dict[str, str] = field(default_factory=dict)  # by id
     names: list[str] = field(default_factory=list)  # of functions, for near matches
     groups: list[str] = field(default_factory=list)
     slow: int = 0
@@ -40,6 +41,7 @@ class Collected:
                 continue
             item.extra_keyword_matches.add(case_id(item))  # -k "test_x[cr]" means it on every server
             self.cases.append(case_id(item))
+            self.levels[case_id(item)] = levels[0].name
             self.names.append(getattr(item, "originalname", item.name))
             self.groups.append(item.path.stem)
 

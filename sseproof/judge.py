@@ -78,6 +78,8 @@ def judge(
         record.update(verdict="error", because=f"{launch}{_words(error)}{where}")
     if client and call.when == "call" and error is not None and record["verdict"] != "skip":
         record["transcript"] = client.transcript()
+    if call.when == "teardown" and client:
+        client.let_go()  # a failed case's frames live until the next one fails
     if call.when == "teardown" and client and record["died"]:
         _died(record, client.process)
     if error is not None and record["verdict"] == "error" and not isinstance(error, LaunchError):
@@ -95,13 +97,26 @@ def _died(record: dict[str, Any], process: Server) -> None:
 
 
 def held_against(record: dict[str, Any], report: pytest.TestReport, known: Sequence[ledger.Known]) -> None:
-    """Turn a miss that is listed into known, and a pass that is listed as failing into stale."""
-    entry = next((entry for entry in known if entry.covers(record["server"], record["case"])), None)
-    if entry and record["verdict"] in ("fail", "warn"):
+    """Turn a required miss that is listed into known, and a pass that is listed as failing into stale."""
+    about = record.get("about")
+    entry, elsewhere = ledger.entry_of(known, record["server"], record["case"], about)
+    if record["level"] != "required":
+        pass  # can miss without failing the run
+    elif entry and record["verdict"] == "fail":
         record.update(verdict="known", known=str(entry))
     elif entry and record["verdict"] == "pass":
-        because = f"it passes, yet known_failures.toml, line {entry.line}, lists it: take the entry out"
+        because = f"it passes, yet known_failures.toml, line {entry.line}, lists it"
+        because += (
+            f" for {entry.versions}: end its range before this release or take it out"
+            if entry.versions
+            else ": take the entry out"
+        )
         record.update(verdict="stale", because=because, known=str(entry))
+    elif elsewhere and record["verdict"] == "fail":
+        runs = elsewhere.version_in(about) or "another package"
+        record["because"] += (
+            f"\n(known_failures.toml, line {elsewhere.line}, lists it for {elsewhere.versions} only; this is {runs})"
+        )
     _settle(record, report)
 
 
@@ -156,6 +171,8 @@ def both_sides(op: str, left: object, right: object) -> list[str]:
 def _short(value: object) -> str:
     if isinstance(value, str | bytes) and len(value) > 10 * SIDE_CHARACTERS:
         value = value[: 10 * SIDE_CHARACTERS]  # the repr of megabytes would be thrown away
+    if isinstance(value, list | tuple) and len(value) > 2 * SIDE_CHARACTERS:
+        value = [*value[:SIDE_CHARACTERS], *value[-SIDE_CHARACTERS:]]
     told = repr(value)
     cut = SIDE_CHARACTERS // 2
     return told if len(told) <= SIDE_CHARACTERS else f"{told[:cut]}[...]{told[-cut:]}"

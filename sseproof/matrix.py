@@ -94,6 +94,8 @@ def show(run: pd.DataFrame, *, colour: bool) -> str:
             console.print()
             console.print(table)
         console.print()
+        if releases := run.attrs["header"].get("with"):
+            console.print(Text(results.visible(f"with {', '.join(releases)}", 500)), soft_wrap=True)
         counts = Counter(run["verdict"])
         for verdict, (letter, style, meaning) in results.VERDICTS.items():
             if counts[verdict]:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parents[1] / "reports" / "templates"
 STANDARD = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
+FETCH = {
+    "Fetch, CORS protocol": "http-cors-protocol",
+    "Fetch, CORS protocol and credentials": "cors-protocol-and-credentials",
+    "Fetch, CORS protocol and HTTP caches": "cors-protocol-and-http-caches",
+    "Fetch, CORS-preflight fetch": "cors-preflight-fetch",
+}
 
 
 def write(path: Path, folder: Path) -> Path:
@@ -63,8 +69,16 @@ def render(run: pd.DataFrame) -> str:
 
 
 def anchor(text: str) -> str | None:
-    """Give the link of an anchor into the HTML Standard; None for a place in another document."""
-    return STANDARD + text if re.fullmatch(r"#[\w:.-]+", text) else None
+    """Give the link of an anchor: into the HTML Standard, an RFC ("RFC 9112 section 6.1") or Fetch; None for others."""
+    if text == "#text/event-stream":
+        return STANDARD.replace("server-sent-events", "iana") + text
+    if re.fullmatch(r"#[\w:.-]+", text):
+        return STANDARD + text
+    if rfc := re.fullmatch(r"RFC (\d+) section (\d+(?:\.\d+)*)", text):
+        return f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}.html#section-{rfc[2]}"
+    if text in FETCH:
+        return f"https://fetch.spec.whatwg.org/#{FETCH[text]}"
+    return None
 
 
 def _command(header: dict[str, Any]) -> Callable[[str, str], str]:

@@ -44,6 +44,7 @@ class Run:
         self.started = time.monotonic()
         self.writer: results.Writer | None = None
         self.told: set[str] = set()
+        self.abouts: dict[str, Any] = {}
         self.counts: Counter[str] = Counter()
         self.cut = False
 
@@ -74,6 +75,10 @@ class Run:
         count = f"{len(names)} servers, {at_once} at a time" if len(names) > 1 else next(iter(names))
         self.config.get_terminal_writer().line(f"run {option.run}, seed {option.seed}: {count}")
 
+    def pytest_collection_finish(self) -> None:
+        if not self.config.option.no_summary:
+            import pandas  # noqa: F401  (half a second that the end need not take: now the servers come up)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         record: dict[str, Any] | None = getattr(report, "sseproof", None)
         if record is None and str(report.when) == "???" and report.nodeid not in self.told:
@@ -85,7 +90,9 @@ class Run:
         if about is not None and record["server"] not in self.told:
             self.told.add(record["server"])
             self.writer.line("server", {"name": record["server"], "about": about})
+            self.abouts[record["server"]] = about
         self.writer.line("verdict", record)
+        record["transcript"] = ""  # pytest keeps every report to the end
         self.counts[record["verdict"]] += 1
 
     def _lost(self, report: pytest.TestReport) -> dict[str, Any]:
@@ -117,8 +124,9 @@ class Run:
         elif status == pytest.ExitCode.NO_TESTS_COLLECTED:
             found.problems.append(nothing_chosen(self.config.option.keyword, found))
             status = int(pytest.ExitCode.USAGE_ERROR)
-        elif status in (0, 1) and self._whole():
-            found.problems += ledger.unmatched(self.known, found.cases)
+        elif status in (0, 1):
+            found.problems += ledger.unmatched(self.known, found.cases) if self._whole() else []
+            found.problems += ledger.foreign(self.known, self.abouts)
             status = max(status, int(bool(found.problems)))
         # Whatever stopped it (-x, Ctrl-C, workers that died): a whole run has a verdict on each case chosen.
         self.cut = self.cut or status not in (0, 1) or sum(self.counts.values()) != found.selected

@@ -44,7 +44,8 @@ class Fake:
         self.http.daemon_threads = True
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         self.port = self.http.server_port
-        self.about = {"name": self.name, "encoder": "ours \\ud800", "capabilities": ["websocket"]}
+        self.about = {"name": self.name, "encoder": "ours \\ud800", "capabilities": ["websocket"],
+            "framework": "fake", "framework_version": "2.1"}
 
     def last_words(self, lines=15): return "Segmentation fault"
 
@@ -374,18 +375,61 @@ def test_what_is_no_case_is_named(project: Project, servers: list[str]) -> None:
 def test_a_listed_miss_is_known_and_a_listed_pass_is_stale(project: Project) -> None:
     project.cases(CASES)
     project.known(
-        '[[known]]\nserver = "one_fake"\ncase = "test_fails"\nreason = "it is so"\nlink = "https://example.org"\n'
-        '[[known]]\nserver = "one_fake"\ncase = "test_warns"\nreason = "that too"\n'
+        '[[known]]\nserver = "*_fake"\ncase = "test_fails"\nreason = "it is so"\nlink = "https://example.org"\n'
         '[[known]]\nserver = "one_fake"\ncase = "test_passes[one-x]"\nreason = "no more"\n'
     )
     assert project.run() == 1
     verdicts = project.verdicts
-    assert [verdicts[name] for name in ("test_fails", "test_warns")] == ["known", "known"]
+    assert (verdicts["test_fails"], verdicts["test_warns"]) == ("known", "warn")
     assert [verdicts[f"test_passes[{name}]"] for name in ("one-x", "y")] == ["stale", "pass"]
     assert project.results.set_index("case").loc["test_fails", "known"] == "it is so https://example.org"
-    assert "it passes, yet known_failures.toml, line 10, lists it: take the entry out" in project.told
+    assert "it passes, yet known_failures.toml, line 6, lists it: take the entry out" in project.told
     (project.path / "results/r/conformance.jsonl").unlink()
     assert project.run("-k", "fails or warns") == 0
+
+
+def test_an_entry_is_there_only_for_the_releases_of_its_range(project: Project) -> None:
+    project.cases(CASES)
+    listed = '[[known]]\nserver = "one_fake"\ncase = "{}"\nreason = "it is so"\nversions = "fake {}"\n'
+    project.known(listed.format("test_fails", "<2") + listed.format("test_passes*", "<2"))
+    assert project.run("-k", "fails or passes", "--with", "fake==2.1") == 1
+    assert set(project.verdicts.values()) == {"pass", "fail"}
+    because = project.results.set_index("case").loc["test_fails", "because"]
+    assert because.endswith("(known_failures.toml, line 1, lists it for fake <2 only; this is 2.1)")
+    assert project.results.attrs["header"]["with"] == ["fake==2.1"]
+    assert "with fake==2.1" in project.told
+    assert "With <code>fake==2.1</code>" in project.page
+    (project.path / "results/r/conformance.jsonl").unlink()
+    project.known(listed.format("test_fails", ">=2") + listed.format("test_passes*", ">=2"))
+    assert project.run("-k", "fails or passes") == 1
+    assert set(project.verdicts.values()) == {"known", "stale"}
+    assert "line 6, lists it for fake >=2: end its range before this release" in project.told
+
+
+@pytest.mark.parametrize(
+    ("entries", "words", "code"),
+    [
+        ([("one_fake", "test_warns", "")], "line 1: test_warns is recommended, only required cases", 4),
+        ([("*", "test_fails", ""), ("one_*", "test_fail*", "")], "lines 1 and 5 list the same case", 4),
+        ([("*", "test_fails", "flake >=1")], "line 1: versions is about 'flake', but one_fake runs fake 2.1", 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("servers", [[], ["two_fake"]])
+def test_an_entry_that_cannot_be_right_turns_the_run(
+    project: Project, servers: list[str], entries: list[tuple[str, str, str]], words: str, code: int
+) -> None:
+    project.cases(CASES)
+    project.servers(*servers)
+    project.known(
+        "".join(
+            f'[[known]]\nserver = "{server}"\ncase = "{case}"\nreason = "so"\n'
+            + (f'versions = "{versions}"\n' if versions else "")
+            for server, case, versions in entries
+        )
+    )
+    assert project.run("-k", "fails") == code
+    assert f"ERROR: known_failures.toml, {words}" in project.told
+    assert project.told.count("ERROR: ") == 1 + (code == 1 and len(servers))
 
 
 def test_an_entry_without_a_case_turns_a_whole_run(project: Project) -> None:
