@@ -21,6 +21,7 @@ sock = Sock(app)
 
 
 def asked() -> contract.Request:
+    contract.check_length(request.path, request.content_length or 0)
     # Werkzeug cuts a chunked body at its limit without a word: what is one byte over, the contract refuses.
     request.max_content_length = contract.body_limit(request.path) + 1
     headers = {name.lower(): value for name, value in request.headers}

@@ -4,6 +4,9 @@
 # ///
 """Starlette with sse-starlette, on uvicorn."""
 
+from contextlib import closing
+from typing import Any
+
 import anyio
 import contract
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -12,6 +15,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 service = contract.Service(
@@ -30,6 +34,18 @@ def encoded(event: contract.Event) -> ServerSentEvent:
     )
 
 
+class ClosingResponse(EventSourceResponse):
+    """Close the stream with its response: a blocking generator would wait for the garbage collector."""
+
+    def __init__(self, stream: contract.Stream, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with closing(self._stream):
+            await super().__call__(scope, receive, send)
+
+
 async def events(request: Request) -> Response:
     asked = await contract.read_request(request.scope, request.receive)
     stream = service.stream(asked)
@@ -38,7 +54,8 @@ async def events(request: Request) -> Response:
     else:
         content = (encoded(event) async for event in stream)
     # The stream ends by itself at shutdown; the grace period keeps sse-starlette from cancelling it before.
-    return EventSourceResponse(
+    return ClosingResponse(
+        stream,
         content,
         ping=service.options.ping,
         shutdown_event=anyio.Event(),

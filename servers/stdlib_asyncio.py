@@ -6,7 +6,6 @@
 
 import asyncio
 import signal
-from contextlib import closing
 from urllib.parse import parse_qsl, unquote
 
 import contract
@@ -44,6 +43,20 @@ class Connection:
         self.idle = False
         if not isinstance(head, h11.Request):
             return False
+        unsure = {b"content-length", b"transfer-encoding"} <= {name for name, _ in head.headers}
+        method, answer, cors = await self.ask(head)
+        del head  # with its headers it takes more memory than a quiet stream
+        if isinstance(answer, contract.Stream):
+            await self.unless_gone(self.send_stream(answer, method, cors))
+        else:
+            await self.send_answer(answer, cors, method)
+        if not unsure and self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
+            return True
+        await self.linger()
+        return False
+
+    async def ask(self, head: h11.Request) -> tuple[str, contract.Answer | contract.Stream, dict[str, str]]:
+        """Read the rest of a request and put it to the contract; give its method, the answer and CORS headers."""
         method = head.method.decode()
         target, _, search = head.target.decode("latin-1").partition("?")
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
@@ -54,16 +67,12 @@ class Connection:
             query = dict(parse_qsl(search, keep_blank_values=True))
             request = contract.Request(method, path, query, headers, body)
             if answer is None and path.startswith("/events/"):
-                await self.send_stream(SERVER.stream(request), method, cors)
-            else:
-                answer = answer or await self.unless_gone(SERVER.answer(request))
-                await self.send_answer(answer, cors, method)
+                answer = SERVER.stream(request)
+            elif answer is None:
+                answer = await self.unless_gone(SERVER.answer(request))
         except contract.Refusal as refusal:
-            await self.send_answer(refusal.answer, cors, method)
-        if self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
-            return True
-        await self.linger()
-        return False
+            answer = refusal.answer
+        return method, answer, cors
 
     async def next_event(self) -> h11.Event:
         while (event := self.http.next_event()) is h11.NEED_DATA:
@@ -93,38 +102,38 @@ class Connection:
             h11.Response(status_code=200, headers=[*contract.STREAM_HEADERS.items(), *cors.items()])
         )
         if method != "HEAD":
-            await self.unless_gone(self.send_events(stream))
+            try:
+                async for event in stream:
+                    await self.send(h11.Data(data=contract.encode(event)))
+            finally:
+                stream.close()
         await self.send(h11.EndOfMessage())
-
-    async def send_events(self, stream: contract.Stream) -> None:
-        with closing(stream):
-            async for event in stream:
-                await self.send(h11.Data(data=contract.encode(event)))
 
     async def unless_gone(self, coroutine):
         """Run a coroutine; cancel it when the client leaves meanwhile."""
-        gone = asyncio.create_task(self.gone())
-        work = asyncio.create_task(coroutine)
+        gone = asyncio.create_task(self.gone(asyncio.current_task()))
         try:
-            await asyncio.wait([gone, work], return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            raise ConnectionAbortedError("the client left")
+            return await coroutine
         finally:
-            for task in (gone, work):
-                task.cancel()
-            await asyncio.gather(gone, work, return_exceptions=True)
+            gone.cancel()
+            await asyncio.wait([gone])
 
-    async def gone(self) -> None:
-        """Return when the client has left. What it sends behind its request waits for its turn, up to a limit."""
+    async def gone(self, work: asyncio.Task[None]) -> None:
+        """Cancel the work when the client has left. What it sends behind its request waits, up to a limit."""
         behind = 0
-        while behind < BEHIND_BYTES and (data := await self.reader.read(2**14)):
-            behind += len(data)
-            self.http.receive_data(data)
+        try:
+            while behind < BEHIND_BYTES and (data := await self.reader.read(2**14)):
+                behind += len(data)
+                self.http.receive_data(data)
+        except (ConnectionError, TimeoutError):
+            pass
+        work.cancel()
 
     async def send_error(self, error: h11.RemoteProtocolError) -> None:
         if self.http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            answer = contract.Refusal(error.error_status_hint, str(error)).answer
+            in_first_line = b"\n" not in self.http.trailing_data[0]
+            status = 414 if error.error_status_hint == 431 and in_first_line else error.error_status_hint
+            answer = contract.Refusal(status, str(error)).answer
             await self.send_answer(answer, {"Connection": "close", **SERVER.cors(None)})
             await self.linger()
 

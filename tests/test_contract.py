@@ -9,7 +9,6 @@ import pytest
 from contract.drive import BlockingWake, Stream, wait_for_blocking
 from contract.echo import ScriptFailed, echo
 from contract.event import Event, encode, unfit
-from contract.hub import MOST_TOPICS, Hub
 from contract.message import Refusal, Request, read_body
 from contract.options import read_options
 from contract.service import STREAMS, Service
@@ -141,87 +140,6 @@ class TestEcho:
         plan = echo(request(method="POST", body=b'[{"data":"x"},{"fail":true}]'), True)
         with pytest.raises(ScriptFailed):
             take(plan, 2)
-
-
-class TestHub:
-    def test_after_an_id_comes_what_was_missed_once_and_in_order(self):
-        hub = Hub(100, 10)
-        ids = published(hub, "t", "a", "b", "c")
-        assert [event.data for event in take(hub.plan("t", ids[0]), 2)] == ["b", "c"]
-
-    def test_without_an_id_nothing_is_replayed(self):
-        hub = Hub(100, 10)
-        published(hub, "t", "a")
-        with hub.subscribe("t", None, BlockingWake()) as (kept, _):
-            assert (kept.reset, kept.events) == (None, [])
-
-    @pytest.mark.parametrize("id", ["nonsense", "-1", "9" * 30, "x-t-1", "²"])
-    def test_an_unknown_id_is_reset_and_gets_all_that_is_kept(self, id):
-        hub = Hub(100, 10)
-        ids = published(hub, "t", "a", "b")
-        reset, first, second = take(hub.plan("t", id), 3)
-        ends = {"oldest": ids[0], "newest": ids[1]}
-        assert (reset.event, json.loads(reset.data), first.data, second.data) == ("reset", ends, "a", "b")
-
-    def test_a_client_can_resume_from_the_id_of_a_reset(self):
-        hub = Hub(100, 10)
-        published(hub, "t", "a", "b")
-        (reset,) = take(hub.plan("t", "nonsense"), 1)
-        assert [event.data for event in take(hub.plan("t", reset.id), 2)] == ["a", "b"]
-
-    def test_an_evicted_id_is_reset(self):
-        hub = Hub(2, 10)
-        ids = published(hub, "t", "a", "b", "c", "d")
-        assert [event.data for event in take(hub.plan("t", ids[0]), 3)][1:] == ["c", "d"]
-        assert [event.data for event in take(hub.plan("t", ids[1]), 2)] == ["c", "d"]  # missed nothing
-
-    def test_an_id_of_another_hub_or_topic_is_unknown(self):
-        one, two = Hub(100, 10), Hub(100, 10)
-        ids = published(one, "t", "a")
-        published(two, "t", "b")
-        published(one, "u", "c")
-        assert take(two.plan("t", ids[0]), 1)[0].event == take(one.plan("u", ids[0]), 1)[0].event == "reset"
-
-    def test_an_id_carries_no_control_character(self):
-        assert "\n" not in published(Hub(1, 1), "a\nb\x7f", "x")[0]
-
-    def test_a_full_mailbox_cuts_its_subscriber_off_and_no_other(self):
-        hub = Hub(100, 4)
-        with hub.subscribe("t", None, BlockingWake()) as (_, slow):
-            for number in range(4):
-                published(hub, "t", str(number))
-            with hub.subscribe("t", None, BlockingWake()) as (_, quick):
-                published(hub, "t", "last")
-                assert (slow.cut, quick.cut, len(quick.events)) == (True, False, 1)
-
-    def test_a_long_list_overflows_no_subscriber_that_reads(self):
-        hub, got = Hub(10_000, 8), []
-        ready = threading.Event()
-
-        def read():
-            wake = BlockingWake()
-            with hub.subscribe("t", None, wake) as (_, box):
-                ready.set()
-                while not box.cut and len(got) < 500:
-                    wake.wait(5)
-                    wake.clear()
-                    while box.events:
-                        got.append(box.events.popleft().data)
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        assert ready.wait(5)
-        published(hub, "t", *map(str, range(500)))
-        reader.join(10)
-        assert got == [str(number) for number in range(500)]
-
-    def test_topics_are_bounded_and_the_unused_go_first(self):
-        hub = Hub(1, 1)
-        with hub.subscribe("kept", None, BlockingWake()):
-            for number in range(MOST_TOPICS + 5):
-                hub.make_room(str(number))
-            assert len(hub._topics) == MOST_TOPICS
-            assert ("kept" in hub._topics, "0" in hub._topics) == (True, False)
 
 
 class TestSessions:

@@ -8,7 +8,7 @@ of its HTTP server. docs/contract.md lists the routes.
 from .asgi import Middleware, first_of, gone, read_request, request_of
 from .drive import Stream
 from .event import Event, encode, unfit
-from .message import Answer, Refusal, Request, body_limit, read_body
+from .message import Answer, Refusal, Request, body_limit, check_length, read_body
 from .options import listen
 from .serve import GRACE_S, serve_aiohttp, serve_gunicorn, serve_hypercorn, serve_uvicorn
 from .service import Service, as_json
@@ -31,6 +31,7 @@ __all__ = [
     "Stream",
     "as_json",
     "body_limit",
+    "check_length",
     "encode",
     "first_of",
     "gone",

@@ -41,6 +41,15 @@ class Presence:
             opened, closed = self._total if name is None else self._counts.get(name, (0, 0))
         return {"open": opened - closed, "opened": opened, "closed": closed}
 
+    def names(self, prefix: str) -> dict[str, dict[str, int]]:
+        """Count every name that begins so, all at one moment."""
+        with self._lock:
+            found = {name: tuple(count) for name, count in self._counts.items() if name.startswith(prefix)}
+        return {
+            name: {"open": opened - closed, "opened": opened, "closed": closed}
+            for name, (opened, closed) in found.items()
+        }
+
     def watch(self, wake: Wake) -> None:
         """Wake someone when the server stops; at once if it is stopping."""
         self._wakes.add(wake)

@@ -30,6 +30,8 @@ class Wake(Protocol):
 class AsyncWake:
     """Sleep in an event loop. Not thread-safe: `set` belongs to the loop's thread."""
 
+    __slots__ = ("_loop", "_set", "_sleeper")
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._set = False
@@ -86,30 +88,47 @@ class Stream:
 
     It counts as opened from its first event and as closed when it ends, in whatever way, exactly once.
     A keep-alive comment is put in after `ping_s` seconds without an event; 0 leaves that to the framework.
+    With a reconnection time, in milliseconds, it begins with a block that sets it and dispatches nothing.
     """
 
-    def __init__(self, presence: Presence, name: str, plan: Callable[[Wake], Plan], ping_s: float):
-        self._presence, self._name, self._plan, self._ping_s = presence, name, plan, ping_s
+    __slots__ = ("_closed", "_name", "_ping_s", "_plan", "_presence", "_retry", "_running", "_wake")
+
+    def __init__(
+        self,
+        presence: Presence,
+        name: str,
+        plan: Callable[[Wake], Plan],
+        ping_s: float,
+        retry: int | None = None,
+    ):
+        self._presence, self._name, self._plan = presence, name, plan
+        self._ping_s, self._retry = ping_s, retry
         self._wake: Wake | None = None
         self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         wake = self._wake = AsyncWake()
-        with closing(self._steps(wake)) as self._running:
+        self._running = self._steps(wake)
+        try:
             for step in self._running:
                 if isinstance(step, Event):
                     yield step
                 else:
                     await wake.wait(step)
+        finally:
+            self._running.close()
 
     def __iter__(self) -> Iterator[Event]:
         wake = self._wake = BlockingWake()
-        with closing(self._steps(wake)) as self._running:
+        self._running = self._steps(wake)
+        try:
             for step in self._running:
                 if isinstance(step, Event):
                     yield step
                 else:
                     wake.pause(step)
+        finally:
+            self._running.close()
 
     def close(self) -> None:
         """End the stream, begun or not: for frameworks that may drop a generator without closing it."""
@@ -124,8 +143,12 @@ class Stream:
         self._presence.enter(self._name, wake)
         plan = self._plan(wake)
         try:
-            last = time.time()
+            last, announced = time.time(), self._retry is None
             for due, event in plan:
+                if not announced:  # only now, for by its first step a topic's plan has subscribed
+                    announced = True
+                    yield Event(retry=self._retry)
+                    yield 0.0
                 slept = False
                 while not wake.is_set() and (left := due - time.time()) > 0:
                     quiet = last + self._ping_s - time.time() if self._ping_s else FOREVER

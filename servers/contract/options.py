@@ -21,6 +21,7 @@ class Options:
     mailbox: int
     sessions: int
     session_ttl: float
+    topics: int
     allow_origin: frozenset[str]
 
     @property
@@ -75,6 +76,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--mailbox", type=_number(int, 1, whole), default=1024, metavar="N")
     parser.add_argument("--sessions", type=_number(int, 1, whole), default=1000, metavar="N")
     parser.add_argument("--session-ttl", type=_number(float, 0.1, whole), default=60.0, metavar="S")
+    parser.add_argument("--topics", type=_number(int, 1, whole), default=10_000, metavar="N")
     parser.add_argument("--allow-origin", action="append", metavar="ORIGIN", help="repeatable")
     parser.add_argument("--broker", type=_broker, default="memory")
     found = parser.parse_args(arguments)
@@ -87,6 +89,7 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         mailbox=found.mailbox,
         sessions=found.sessions,
         session_ttl=found.session_ttl,
+        topics=found.topics,
         allow_origin=frozenset(found.allow_origin or ["http://localhost:8080"]),
     )
 

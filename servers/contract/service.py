@@ -5,7 +5,6 @@ return is free of any framework.
 """
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from .about import about
 from .cors import cors_headers, preflight
 from .counts import Presence
 from .demos import DEMOS, resilient
-from .drive import NOW, Plan, Stream, Wake, wait_for, wait_for_blocking
+from .drive import Plan, Stream, Wake, wait_for, wait_for_blocking
 from .echo import echo
 from .event import Event, text, unfit
 from .hub import Hub
@@ -47,20 +46,19 @@ class Service:
     options: Options = field(default_factory=read_options)
 
     def __post_init__(self) -> None:
-        self.hub = Hub(self.options.history, self.options.mailbox)
+        self.hub = Hub(self.options.history, self.options.mailbox, self.options.topics)
         self.sessions = Sessions(self.options.sessions, self.options.session_ttl)
         self.presence = Presence()
 
     def stream(self, request: Request) -> Stream:
         """Give the stream a request asks for, not yet begun, or raise a Refusal."""
         name = _checked(request, "/events/", STREAMS)
-        if name == "echo":
-            plan = echo(request, self.encoder == "ours")
-        else:
-            plan = self._announced(self._plan(name, request))
+        is_echo = name == "echo"  # which sends nothing but its script
+        plan = echo(request, self.encoder == "ours") if is_echo else self._plan(name, request)
+        retry = None if is_echo else self.options.retry
         # A blocking generator cannot be interrupted: it has to wake up by itself to see that its client has left.
         pings = self.pings and not request.flag("blocking")
-        return Stream(self.presence, _name(request), plan, 0.0 if pings else self.options.ping)
+        return Stream(self.presence, _name(request), plan, 0.0 if pings else self.options.ping, retry)
 
     def socket(self, request: Request, ping_s: float = 0.0) -> Stream:
         """Give the events of a WebSocket, which needs no comments: the protocol has pings of its own.
@@ -108,18 +106,6 @@ class Service:
             return resilient(request, self.options.retry)
         return DEMOS[name](request)
 
-    def _announced(self, plan: Callable[[Wake], Plan]) -> Callable[[Wake], Plan]:
-        """Begin with a block that only sets the reconnection time: it dispatches nothing."""
-
-        def announced(wake: Wake) -> Plan:
-            with closing(plan(wake)) as steps:
-                first = next(steps)  # a topic is subscribed to before anything is sent
-                yield NOW, Event(retry=self.options.retry)
-                yield first
-                yield from steps
-
-        return announced
-
     def _answer(self, request: Request, wake: Wake) -> Waiting:
         name = _checked(request, "/json/", JSON)
         if name == "topic":
@@ -132,10 +118,13 @@ class Service:
             return Answer(200, missed_ticks(request, self.options.history))
         return Answer(200, about(self) if name == "about" else self._open(request))
 
-    def _open(self, request: Request) -> dict[str, int]:
-        found = self.presence.count(request.query.get("as"))
-        topic = request.query.get("topic")
-        return found if topic is None else {**found, "subscribers": self.hub.subscribers(topic)}
+    def _open(self, request: Request) -> dict[str, Any]:
+        found: dict[str, Any] = dict(self.presence.count(request.query.get("as")))
+        if (topic := request.query.get("topic")) is not None:
+            found["subscribers"] = self.hub.subscribers(topic)
+        if (prefix := request.query.get("prefix")) is not None:
+            found["names"] = self.presence.names(prefix)
+        return found
 
     def _poll(self, request: Request, wake: Wake) -> Waiting:
         topic, after = request.text("topic"), request.query.get("after") or None
