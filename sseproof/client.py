@@ -2,24 +2,32 @@
 
 A thin layer over launch, probe and stream. Rule of the file: whatever a case opens is closed after it, and
 told on failure, without the case doing anything for it.
+
+It has more lines than most because a server's process and a case's way to it are one thing to a case.
 """
 
 from __future__ import annotations
 
 import json as json_
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
+from weakref import WeakSet
 
 from sseproof import launch, probe
 from sseproof.stream import EventStream, Reply
 
 PING_S = 0.5
 RETRY_MS = 1000
+OURS = ("--ping", str(PING_S), "--retry", str(RETRY_MS))  # options every server of a run is started with
 TRANSCRIPTS = 3
-KEEP_BYTES = 20 * 1024 * 1024  # of a body: the longest event of the battery is 16 MiB
+KEEP_BYTES = 8 * 2**20  # of a body, and twice what was asked with: echo brings up to 16 MiB back
+KEEP_JSON_BYTES = 4 * 2**20  # read, JSON takes up to twenty times its bytes
+# For all that a process reads: the one event of 16 MiB is kept as chunks and as text, beside half as much of `unread`.
+ALLOWANCE = probe.Allowance(96 * 2**20)
 SILENT_CASES = 12  # so many misses by time without a pass, and the rest is not judged
 TRANSCRIPT_CHARACTERS = 20_000
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -31,17 +39,23 @@ class Subject:
     def __init__(self, script: Path, with_: Sequence[str]) -> None:
         self.script, self._with = script, with_
         self._server: launch.Server | None = None
+        self._begun: Future[launch.Server] | None = None
         self._failure: launch.LaunchError | None = None
         self._silent = 0
+
+    def begin(self) -> None:
+        """Start it in the background, so that it comes up while the cases are collected."""
+        self._begun = launch.begin(self.script, *OURS, with_=self._with)
 
     def running(self) -> launch.Server:
         """Give the server, up and answering; a server that did not start once is not tried again."""
         if self._failure:
             raise self._failure.with_traceback(None)  # which would grow with every case
         if self._server is None or not self._server.alive:
+            begun, self._begun = self._begun, None
             self.stop()
             try:
-                self._server = self.another()
+                self._server = begun.result() if begun else self.another()
             except launch.LaunchError as failure:
                 self._failure = failure
                 raise
@@ -49,8 +63,7 @@ class Subject:
 
     def another(self, *options: str) -> launch.Server:
         """Start one more process of the server, with more options; the caller stops it."""
-        ours = ("--ping", str(PING_S), "--retry", str(RETRY_MS))
-        return launch.launch(self.script, *ours, *options, with_=self._with)
+        return launch.launch(self.script, *OURS, *options, with_=self._with)
 
     def took_note(self, record: Mapping[str, Any]) -> None:
         """Give a server up that lets one case after the other run into its limit: minutes would not tell more."""
@@ -63,6 +76,9 @@ class Subject:
             self._failure = launch.LaunchError(self.script.stem, what, words=words)
 
     def stop(self) -> None:
+        if self._begun is not None and self._begun.done() and not self._begun.exception():
+            self._begun.result().stop()
+        self._begun = None
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -74,18 +90,21 @@ class Client:
     def __init__(self, process: launch.Server) -> None:
         self.process, self.name, self.about = process, process.name, process.about
         self.ping_s, self.retry_ms = PING_S, RETRY_MS
+        self.seed = 0  # the run's, where `aside` has started the server
         self._streams: list[probe.Stream] = []
+        self._opened: WeakSet[EventStream] = WeakSet()
         self._refused = False
 
     def connect(self, **options: Any) -> probe.Stream:
         """Connect without a request; options as probe.connect takes them."""
         # Hypothesis opens hundreds in one case: what has ended long ago gives its socket back.
         for old in self._streams[:-TRANSCRIPTS]:
-            if old.ended:
+            if old.ended and not (old.head and old.head.status == 101):  # with which a WebSocket has begun
                 old.close()
+                old.release()
                 self._streams.remove(old)
         self._refused = True  # until it has not
-        options = {"keep_bytes": KEEP_BYTES, **options}
+        options = {"keep_bytes": KEEP_BYTES, "allowance": ALLOWANCE, **options}
         stream = probe.connect(self.process.host, self.process.port, **options)
         self._refused = False
         self._streams.append(stream)
@@ -117,9 +136,12 @@ class Client:
             target += ("&" if "?" in target else "?") + urlencode(
                 {key: _query(value) for key, value in params.items()}
             )
-        stream = self.connect(rcvbuf_bytes=rcvbuf_bytes)
+        keep_bytes = KEEP_BYTES + 2 * len(body or b"")
+        stream = self.connect(rcvbuf_bytes=rcvbuf_bytes, keep_bytes=keep_bytes)
         stream.send_request(method, target, pairs, body or b"", http_version=http_version)
-        return EventStream(stream, f"{method} {target[:80]}")
+        opened = EventStream(stream, f"{method} {target[:80]}")
+        self._opened.add(opened)
+        return opened
 
     def echo(
         self,
@@ -151,6 +173,7 @@ class Client:
         """Ask a JSON route and read its whole answer."""
         with self.open(target, method=method, json=body, headers=headers) as answer:
             head = answer.stream.read_head(within_s)
+            answer.stream.keep_bytes = KEEP_JSON_BYTES
             return Reply(head.status, head, answer.stream.read_to_end(within_s))
 
     def transcript(self) -> str:
@@ -165,6 +188,14 @@ class Client:
     def close(self) -> None:
         for stream in self._streams:
             stream.close()
+            stream.release()
+
+    def let_go(self) -> None:
+        """Drop what was read, however long somebody (a traceback) holds on to the streams."""
+        for opened in self._opened:
+            opened.let_go()
+        for stream in self._streams:
+            stream.let_go()
 
     def __enter__(self) -> Client:
         return self

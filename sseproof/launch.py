@@ -20,8 +20,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,7 +38,7 @@ _LEASH = Path(__file__).with_name("leash.py")
 _URL = re.compile(r"^http://(?P<host>[\w.]+|\[[\w:.]+\]):(?P<port>\d+)/?\r?\n", re.MULTILINE)
 _KEPT_BYTES = 64 * 1024
 
-__all__ = ["LaunchError", "Server", "UnknownServer", "find", "launch"]
+__all__ = ["LaunchError", "Server", "UnknownServer", "begin", "find", "launch"]
 
 
 class UnknownServer(LaunchError):
@@ -83,6 +85,23 @@ def launch(script: Path, *options: str, with_: Sequence[str] = (), within_s: flo
     return server
 
 
+def begin(script: Path, *options: str, with_: Sequence[str] = ()) -> Future[Server]:
+    """Launch a server in the background; the future gives it, or raises what `launch` raises.
+
+    Its thread ends with this process, and the leash then ends the server.
+    """
+    future: Future[Server] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(launch(script, *options, with_=with_))
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
 class Server:
     """A server's processes: a leash, uv, Python and whatever that starts. Leaving the context stops them.
 
@@ -109,6 +128,7 @@ class Server:
         )
         self.pid = 0  # of `uv run`, which leads the server's process group; `about` has Python's
         self._words: str | None = None  # what the log held when it was closed
+        self._closed_bytes = 0
         self._listen(10.0)
 
     @property
@@ -143,12 +163,18 @@ class Server:
                 os.killpg(self.pid or self._leash.pid, signal.SIGKILL)
         return True
 
-    def printed(self) -> str:
-        """Return what it has printed, stdout and stderr as they came: the last 64 KiB."""
+    @property
+    def printed_bytes(self) -> int:
+        """Tell how much it has printed, as a place for `printed` to begin at."""
+        return self._closed_bytes if self._log.closed else os.fstat(self._log.fileno()).st_size
+
+    def printed(self, since_bytes: int = 0) -> str:
+        """Return what it has printed, stdout and stderr as they came: the last 64 KiB of what came since."""
         if self._words is not None:
             return self._words
-        size = os.fstat(self._log.fileno()).st_size
-        kept = os.pread(self._log.fileno(), _KEPT_BYTES, max(0, size - _KEPT_BYTES))
+        size = self.printed_bytes
+        start = max(since_bytes, size - _KEPT_BYTES)
+        kept = os.pread(self._log.fileno(), max(0, size - start), start)
         return kept.decode("utf-8", "backslashreplace")
 
     def last_words(self, lines: int = 15) -> str:
@@ -174,6 +200,10 @@ class Server:
             self.wait(1.0)
         self._close()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal and go on; `wait` tells when it has ended."""
+        self._order(number)
+
     def _order(self, number: signal.Signals) -> None:
         if self.code is None and self._leash.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -182,6 +212,7 @@ class Server:
     def _close(self) -> None:
         """Let go of the leash, which ends it and, were there still one, the server."""
         if self._words is None:
+            self._closed_bytes = self.printed_bytes
             self._words = self.printed()
             self._log.close()
         for pipe in (self._leash.stdin, self._leash.stdout):

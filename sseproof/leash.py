@@ -23,6 +23,7 @@ from pathlib import Path
 
 GRACE_S = 3.0  # from SIGTERM to SIGKILL when the parent has gone: what a server may take to end its streams
 BURIAL_S = 2.0
+LOG_BYTES = 16 * 2**20  # of what it prints; then the log begins anew with the end of what was there
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h: orphans of the command become our children, not init's
 
 
@@ -30,13 +31,20 @@ def main(command: list[str]) -> None:
     """Start the command, obey until it ends, and leave nothing of it behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # The command writes to our stderr, a file: our stdin and stdout belong to the orders and reports.
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=2, stderr=2, process_group=0)
+    # What the command prints goes to our stderr, a file: our stdin and stdout belong to the orders and reports.
+    printed, printing = os.pipe()
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=printing, stderr=printing, process_group=0
+    )
+    os.close(printing)
     report(f"pid {child.pid}")
     threading.Thread(target=obey, args=(child,), daemon=True).start()
+    log = threading.Thread(target=keep_log, args=(printed,), daemon=True)
+    log.start()
     code = child.wait()
     kill_group(child.pid)
     bury()
+    log.join(BURIAL_S)  # until its last words are written
     report(f"exit {code}")
     os._exit(0)  # the thread may still be reading
 
@@ -57,6 +65,18 @@ def obey(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GRACE_S)
     kill_group(child.pid)
+
+
+def keep_log(printed: int) -> None:
+    """Write down what the command prints, and of a flood the end only: it must not fill the disk."""
+    size = 0
+    while data := os.read(printed, 2**16):
+        if size > LOG_BYTES:
+            end = os.pread(2, 2**16, size - 2**16)
+            os.ftruncate(2, 0)
+            os.lseek(2, 0, os.SEEK_SET)
+            size = os.write(2, end)
+        size += os.write(2, data)
 
 
 def kill_group(group: int) -> None:

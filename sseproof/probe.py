@@ -18,6 +18,7 @@ import fcntl
 import socket
 import struct
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -30,9 +31,10 @@ from sseproof.transcript import printable, transcript
 HEAD_BYTES = 64 * 1024  # status line and headers; also a chunk header or the trailers
 KEEP_BYTES = 64 * 1024 * 1024
 RAW_BYTES = 1024 * 1024
-SEND_S = 30.0
+SEND_S = 10.0
 _RECV_BYTES = 256 * 1024
 _SENT_KEPT_BYTES = 4 * 1024
+_PIECE_BYTES = 128  # what a chunk costs beside its bytes: a tuple, a number, an object's head
 
 
 class _Wait(NamedTuple):
@@ -75,6 +77,20 @@ class Head:
         return [value for key, value in self.headers if key == name.lower()]
 
 
+class Allowance:
+    """The memory that all streams which share it may keep together; what one lets go another may take."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = self.left_bytes = most_bytes
+        self._lock = threading.Lock()
+
+    def take(self, cost_bytes: int) -> bool:
+        """Take so many bytes (negative: give back); False when there were not so many left."""
+        with self._lock:
+            self.left_bytes -= cost_bytes
+            return self.left_bytes >= 0
+
+
 def connect(
     host: str,
     port: int,
@@ -82,6 +98,7 @@ def connect(
     rcvbuf_bytes: int | None = None,
     within_s: float = 5.0,
     keep_bytes: int = KEEP_BYTES,
+    allowance: Allowance | None = None,
 ) -> Stream:
     """Open a connection; a small `rcvbuf_bytes` lets the server feel a reader that does not read.
 
@@ -100,7 +117,7 @@ def connect(
     except OSError as exc:
         sock.close()
         raise ProbeError(f"no connection to {host}:{port}: {exc.strerror or exc}") from exc
-    return Stream(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", keep_bytes)
+    return Stream(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", keep_bytes, allowance)
 
 
 class Stream:
@@ -111,15 +128,25 @@ class Stream:
     has no other end), "cut" (closed before the end that was promised) or "reset".
     """
 
-    def __init__(self, sock: socket.socket, authority: str, keep_bytes: int = KEEP_BYTES) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        authority: str,
+        keep_bytes: int = KEEP_BYTES,
+        allowance: Allowance | None = None,
+    ) -> None:
         self.socket = sock
         self.authority = authority
         self.keep_bytes = keep_bytes
+        self._allowance = allowance
+        self._charged_bytes = 0
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
         self._gone: str | None = None  # "closed" or "reset", once the server has done so
         self._forget()
 
     def _forget(self) -> None:
+        self.charge(-self._charged_bytes)
+        self._spent = ""  # why nothing more of the body is read, once that is so
         self.head: Head | None = None
         self.chunks: list[Chunk] = []
         self.raw: list[Chunk] = []
@@ -136,7 +163,7 @@ class Stream:
         self._body_chunks = 0  # how many chunks are in _body
         self.end_s = 0.0
         self._trailing = b""  # what h11 was given beyond the end of the response
-        self._raw_at_end = 0
+        self._raw_at_end = self._received_at_end = 0
 
     # -- sending
 
@@ -171,6 +198,9 @@ class Stream:
         if http_version == "1.0":  # h11 speaks 1.1 only, but the request line is all that differs
             self._http10 = True
             start = start.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1)
+        if len(rest) > _RECV_BYTES:  # not worth a copy
+            self._send(start, within_s)
+            start = b""
         self._send(start + rest, within_s)
 
     def send_raw(
@@ -206,8 +236,10 @@ class Stream:
     def body(self) -> bytes:
         """Return the body so far, without its transfer coding."""
         if self._body_chunks < len(self.chunks):
-            self._body += b"".join(chunk.data for chunk in self.chunks[self._body_chunks :])
+            more = b"".join(chunk.data for chunk in self.chunks[self._body_chunks :])
             self._body_chunks = len(self.chunks)
+            self.charge(len(more))
+            self._body += more
         return self._body
 
     def read_head(self, within_s: float = 5.0) -> Head:
@@ -270,14 +302,14 @@ class Stream:
     def _read_some(self, wait: _Wait) -> bool:
         self._read_head(wait)
         while self.ended is None:
+            if self._spent:
+                raise ProbeError(self._spent)
             event = self._next_event()
             if isinstance(event, h11.Data) and event.data:
                 self.body_bytes += len(event.data)
                 if self.body_bytes > self.keep_bytes:
-                    self._let_go()
-                    raise ProbeError(
-                        f"received {self.body_bytes} bytes of body, the limit is {self.keep_bytes}"
-                    )
+                    self._give_up(f"the limit is {self.keep_bytes}")
+                self.charge(len(event.data) + _PIECE_BYTES)
                 self.chunks.append(Chunk(self.raw[-1].seconds, bytes(event.data)))
                 return True
             if isinstance(event, h11.EndOfMessage):
@@ -289,11 +321,29 @@ class Stream:
                     self._receive(wait)
         return False
 
-    def _let_go(self) -> None:
-        """Of a body that is too long keep what a transcript shows: a server may flood many streams."""
-        kept = [*self.chunks[:60], *self.chunks[-20:]]
-        self.chunks = [Chunk(seconds, data[:1000]) for seconds, data in kept]
+    def charge(self, cost_bytes: int) -> None:
+        """Count what is kept of this stream, here or by a reader, and give it up when no memory is left for it."""
+        self._charged_bytes += cost_bytes
+        if self._allowance and not self._allowance.take(cost_bytes) and cost_bytes > 0:
+            self._give_up(f"all streams together may keep {self._allowance.most_bytes}")
+
+    def release(self) -> None:
+        """Leave the allowance: what was received stays as long as somebody holds on to it."""
+        self.charge(-self._charged_bytes)
+        self._allowance = None
+
+    def let_go(self) -> None:
+        """Of what was received keep what a transcript shows."""
+        self.chunks, self.raw = _beginning_and_end(self.chunks), _beginning_and_end(self.raw)
+        self._raw_at_end = min(self._raw_at_end, len(self.raw))
         self._body, self._body_chunks = b"", len(self.chunks)
+        self.charge(-self._charged_bytes)
+
+    def _give_up(self, limit: str) -> NoReturn:
+        """Read no more of a response that is too long: a server may flood many streams."""
+        self._spent = f"received {self.body_bytes} bytes of body, {limit}"
+        self.let_go()
+        raise ProbeError(self._spent)
 
     def _framed(self) -> bool:
         """Tell whether the response has an end of its own, other than the connection's."""
@@ -349,10 +399,12 @@ class Stream:
         known = self.received_bytes > RAW_BYTES and self.ended is None
         self.raw.append(Chunk(self.now_s(), b"" if known else data))
         self.received_bytes += len(data)
+        self.charge(len(self.raw[-1].data) + _PIECE_BYTES)
         return data
 
     def _end(self, how: str) -> None:
         self.ended, self.end_s, self._raw_at_end = how, self.now_s(), len(self.raw)
+        self._received_at_end = self.received_bytes
         self._trailing = bytes(self._h11.trailing_data[0]) if how == "complete" else b""
 
     def now_s(self) -> float:
@@ -375,14 +427,15 @@ class Stream:
         return self.read_stray(0.0)
 
     def read_stray(self, within_s: float) -> bytes:
-        """Return what comes after the end of a complete response in that time, or until the server closes."""
+        """Return what comes after the end of a complete response in that time, or until the server closes: 1 MiB of it."""
         if self.ended != "complete":
             return b""
         deadline_s = time.monotonic() + within_s
-        while not self._gone and self.socket.fileno() >= 0:
-            got = self._recv(max(0.0, deadline_s - time.monotonic()))
-            if got is None or self.received_bytes > 2 * self.keep_bytes + HEAD_BYTES:
-                break
+        with contextlib.suppress(ProbeError):  # too much for the allowance
+            while not self._gone and self.socket.fileno() >= 0:
+                got = self._recv(max(0.0, deadline_s - time.monotonic()))
+                if got is None or self.received_bytes - self._received_at_end > RAW_BYTES:
+                    break
         return self._trailing + b"".join(chunk.data for chunk in self.raw[self._raw_at_end :])
 
     @property
@@ -446,6 +499,10 @@ class Stream:
     def transcript(self) -> str:
         """Show the exchange as text of at most about 8 KB: no control character, nothing but what was seen."""
         return transcript(self)
+
+
+def _beginning_and_end(chunks: list[Chunk]) -> list[Chunk]:
+    return [Chunk(seconds, data[:1000]) for seconds, data in [*chunks[:60], *chunks[60:][-20:]]]
 
 
 def _wait(within_s: float, what: str) -> _Wait:

@@ -15,6 +15,8 @@ from typing import Any
 
 from sseproof import probe, wire
 
+_EVENT_BYTES = 320  # what an event costs beside its text: two tuples, three strings, a number
+
 
 class StreamFault(AssertionError):
     """A stream did not bring what a case waited for; the message gives both sides and the limit."""
@@ -37,7 +39,7 @@ class Reply:
         """The body read as JSON; None when it is empty."""
         try:
             return json.loads(self.body) if self.body else None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise StreamFault(f"status {self.status} came with {self.body[:80]!r}, expected JSON") from None
 
 
@@ -83,11 +85,22 @@ class EventStream:
         chunks = self.stream.chunks
         for chunk in chunks[self._decoded_chunks :]:
             try:
-                self._arrivals += [(chunk.seconds, event) for event in self._decoder.feed(chunk.data)]
+                events = self._decoder.feed(chunk.data)
+                self._decoded_chunks += 1
+                self.stream.charge(len(chunk.data) + _EVENT_BYTES * len(events))
             except wire.LineTooLong as error:
                 raise StreamFault(f"{self._what}: {error}") from None
-        self._decoded_chunks = len(chunks)
+            except probe.ProbeError:
+                self.let_go()
+                raise
+            self._arrivals += [(chunk.seconds, event) for event in events]
         return self._arrivals
+
+    def let_go(self) -> None:
+        """Keep no more than what a transcript shows."""
+        self.stream.let_go()
+        self._arrivals, self._decoder = [], wire.Decoder()
+        self._decoded_chunks = len(self.stream.chunks)
 
     @property
     def events(self) -> list[wire.Event]:

@@ -1,6 +1,20 @@
 """Tests of the contract import it as the servers do: from servers/."""
 
+import os
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent.parent / "servers"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--flaw", action="append", default=[], metavar="NAME", help="try only this flaw")
+    parser.addoption("--whole", action="store_true", help="run the costly cases against every flaw too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers():
+    """Run twice as many at a time as there are cores: most of a test is waiting for a server."""
+    return 2 * len(os.sched_getaffinity(0))

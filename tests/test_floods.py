@@ -1,0 +1,87 @@
+"""The battery against servers that send or print without an end: a verdict on every case, and little memory."""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sseproof import results
+from sseproof.environment import LaunchError
+from sseproof.launch import launch
+from sseproof.leash import LOG_BYTES
+
+ROOT, BROKEN = Path(__file__).parents[1], Path(__file__).parent / "broken"
+MOST_MIB = 300  # of the whole process; about 130 of it are there before the first case
+# Cases that keep many streams, or much of one, and those that look at what comes behind a response.
+CASES = "quiet_stream_carries or head_gets_no_body or a_hundred_streams or mebibytes"
+FLOODS = ["json", "line", "events"]
+
+
+class Flooded:
+    """A run of some cases against one flood, in a folder of its own."""
+
+    def __init__(self, folder, flood):
+        self.folder, self.peak_mib = folder, 0
+        folder.mkdir()
+        (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+        for room in ("conformance", "servers"):
+            (folder / room).symlink_to(ROOT / room)
+        options = ["-o", "testpaths=conformance", "-qq", "-n", "0", "--run", "r", "-k", CASES]
+        command = [sys.executable, "-m", "pytest", "-p", "sseproof.battery", "--rootdir=.", *options]
+        self._output = (folder / "output").open("wb")
+        self._process = subprocess.Popen(
+            [*command, f"--server={BROKEN / 'floods.py'}"],
+            cwd=folder,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "FLOOD": flood},
+        )
+        self._waits = threading.Thread(target=self._wait)
+        self._waits.start()
+
+    def _wait(self):
+        _, status, usage = os.wait4(self._process.pid, 0)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self.peak_mib = usage.ru_maxrss // 1024
+
+    def result(self):
+        """Wait for its end, and give its exit code and its verdicts."""
+        self._waits.join(180)  # alone it takes a tenth
+        if self._waits.is_alive():
+            self._process.kill()
+        self._waits.join()
+        self._output.close()
+        run = results.read(self.folder / "results" / "r" / "conformance.jsonl")
+        return self._process.returncode, run
+
+
+@pytest.fixture(scope="module")
+def floods(tmp_path_factory):
+    """Begin a run against each flood; they go on side by side."""
+    folder = tmp_path_factory.mktemp("floods")
+    return {flood: Flooded(folder / flood, flood) for flood in FLOODS}
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="ru_maxrss counts bytes there")
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_ends_in_a_verdict_on_each_case_within_the_memory(floods, flood):
+    code, run = floods[flood].result()
+    assert (code, run.attrs["complete"]) == (1, True)
+    assert not set(run["verdict"]) & {"pass", ""}
+    assert floods[flood].peak_mib < MOST_MIB
+
+
+def test_what_a_server_prints_without_an_end_fills_no_disk(monkeypatch):
+    sizes = []
+    printed = "sseproof.launch.Server.printed"
+    monkeypatch.setattr(
+        printed, lambda server, *_: sizes.append(os.fstat(server._log.fileno()).st_size) or ""
+    )
+    with pytest.raises(LaunchError, match="has not printed its URL"):
+        launch(BROKEN / "talks.py", within_s=1.5)
+    assert 0 < max(sizes) <= LOG_BYTES + 2**17
+    assert any(later < earlier for earlier, later in itertools.pairwise(sizes))  # it did begin anew
