@@ -1,14 +1,22 @@
-"""What is opened before a server's first case, because it has to be quiet for longer than a case should wait."""
+"""What is opened before a server's first case, because it has to be old, or quiet for long, when it is judged."""
+
+import contextlib
 
 import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quiet_since_the_start(lasting):
-    """Give a stream on which nothing has been published since it was opened."""
+def opened_at_the_start(request, lasting, aside):
+    """Open what the chosen modules name in AT_THE_START, {name: opening}; their cases get it by `lasting`.
 
-    def give():
-        return lasting("quiet", lambda server: server.open("/events/topic?topic=quiet"))
-
-    give()
-    return give
+    And begin what they name in BESIDE, {fixture: story}, where a chosen case asks for that fixture.
+    """
+    modules = dict.fromkeys(item.module for item in request.session.items)
+    asked_for = {name for item in request.session.items for name in item.fixturenames}
+    for module in modules:
+        for name, story in getattr(module, "BESIDE", {}).items():
+            if name in asked_for:
+                aside(name, story)
+        for name, opening in getattr(module, "AT_THE_START", {}).items():
+            with contextlib.suppress(Exception):  # the case that asks for it is told
+                lasting(name, opening)

@@ -38,8 +38,9 @@ BLOCKING = pytest.param(True, id="blocking", marks=pytest.mark.needs("blocking")
 
 
 @pytest.mark.required("#authoring-notes")
-@pytest.mark.parametrize("offered", ["identity", "gzip"])
-@pytest.mark.parametrize("size_bytes", [1, 1024, 8192, 65536])
+@pytest.mark.parametrize(
+    ("size_bytes", "offered"), [(1, "identity"), (1024, "gzip"), (8192, "gzip"), (65536, "identity")]
+)
 def test_each_event_is_read_before_the_next_is_due(server, size_bytes, offered):
     """A buffer that waits to be full, or for the next event, turns a push into a delay."""
     headers = {"Accept-Encoding": offered}
@@ -96,6 +97,25 @@ def test_a_published_event_is_read_before_a_comment_could_push_it_out(server):
             return
         told.append(f"{stream.arrivals[0][0]:.3f} s" if stream.arrivals else "never")
     pytest.fail(f"read {', '.join(told)} after the stream was asked for, expected once before {limit_s:g} s")
+
+
+@pytest.mark.required("#authoring-notes")
+def test_a_published_event_is_read_before_the_next_comment_could_push_it_out(server):
+    """The same on a stream that has been quiet: what wakes it must not be the timer of its comments."""
+    topic, told, limit_s = _topic(), [], 0.8 * server.ping_s
+    stream = _subscribed(server, topic)
+    for n in range(len(APART_S)):
+        begun = len(stream.body)
+        stream.stream.read_until(lambda body, n=begun: b"\n:" in b"\n" + body[n:], 5.0, "comment")
+        start_s = stream.stream.now_s()
+        _publish(server, topic, {"data": "only"})
+        _read_at_most(stream, n + 1, within_s=server.ping_s)
+        late_s = stream.arrivals[n][0] - start_s if len(stream.arrivals) > n else server.ping_s
+        if late_s < limit_s:
+            return
+        told.append(f"{late_s:.3f} s")
+        stream.read_events(n + 1)
+    pytest.fail(f"read {', '.join(told)} after it was published, expected once before {limit_s:g} s")
 
 
 def _read_in_time(lateness):
@@ -187,6 +207,7 @@ def test_a_blocking_generator_does_not_stop_another_stream(server, blocking):
     pytest.fail(f"received {other.events} after {took_s:.2f} s, expected a and b before {sleeps_s:g} s")
 
 
+@pytest.mark.costly
 @pytest.mark.observed("#authoring-notes")
 @pytest.mark.needs("blocking")
 def test_sixty_blocking_generators_sleep_at_once(server, finding):
@@ -194,9 +215,9 @@ def test_sixty_blocking_generators_sleep_at_once(server, finding):
     sleeps_s, room_s, many = 0.2, 0.3, 60
     script = [{"data": "one"}, {"data": "two", "after": sleeps_s}]
     streams = [_echo(server, script, blocking=True) for _ in range(many)]
-    deadline_s = time.monotonic() + 2
+    deadline_s = time.monotonic() + sleeps_s + room_s
     for stream in streams:
-        _read_at_most(stream, 2, within_s=max(0.01, deadline_s - time.monotonic()))
+        _read_at_most(stream, 2, within_s=max(0.001, deadline_s - time.monotonic()))
     took_s = [stream.arrivals[1][0] - stream.arrivals[0][0] for stream in streams if len(stream.arrivals) > 1]
     in_time = sum(seconds < sleeps_s + room_s for seconds in took_s)
     finding(f"{in_time} of {many} blocking generators that sleep {sleeps_s:g} s at once wake up in time")
@@ -205,6 +226,7 @@ def test_sixty_blocking_generators_sleep_at_once(server, finding):
 # -- many streams, no tick missing
 
 
+@pytest.mark.costly
 @pytest.mark.required("#event-stream-interpretation")
 def test_a_hundred_streams_at_once_get_every_tick(server):
     """Percentiles count what came; an event that never came is in none of them."""
@@ -212,10 +234,11 @@ def test_a_hundred_streams_at_once_get_every_tick(server):
     assert _ticks_missed(server, streams=100, ticks=8, interval_s=0.04, within_s=15) == []
 
 
+@pytest.mark.costly
 @pytest.mark.observed("#event-stream-interpretation")
 def test_five_hundred_streams_at_once_get_every_tick(server, finding):
     """How far a server goes is worth knowing; the standard names no number."""
-    missed = _ticks_missed(server, streams=500, ticks=3, interval_s=0.1, within_s=5)
+    missed = _ticks_missed(server, streams=500, ticks=2, interval_s=0.25, within_s=5)
     finding(f"{500 - len(missed)} of 500 streams got every tick{''.join(f'; {line}' for line in missed[:3])}")
 
 
@@ -302,7 +325,9 @@ def test_events_published_in_one_list_keep_their_order(server):
 def test_topics_do_not_leak_into_each_other(server):
     """A subscriber must not be shown what was meant for others, however alike their names are."""
     topic = _topic()
-    topics = [topic, topic.upper(), *(topic + more for more in ("-1", "/", " ", "*", "%", "é", "e\u0301"))]
+    long = "x" * 180  # brokers cut names, PostgreSQL's at 63 bytes; 200 characters are allowed here
+    others = ("-1", "/", " ", "*", "%", "é", "e\u0301", f"{long}1", f"{long}2")
+    topics = [topic, topic.upper(), *(topic + more for more in others)]
     subscribers = {name: _subscribed(server, name) for name in topics}
     for text, names in (("first", topics), ("last", reversed(topics))):
         for name in names:

@@ -29,9 +29,18 @@ def _told(events, **kinds):
     return [_object(event.data, kinds) for event in events]
 
 
+def _read(data):
+    """Read JSON as a browser does, without the NaN and Infinity that only Python knows."""
+    return json.loads(data, parse_constant=_no_json)
+
+
+def _no_json(name):
+    raise ValueError(f"{name} is no JSON")
+
+
 def _object(data, kinds):
     try:
-        item = json.loads(data)
+        item = _read(data)
     except ValueError:
         item = None
     assert isinstance(item, dict), f"received {data!r}, expected a JSON object"
@@ -46,7 +55,7 @@ def _each(events, name, kind=int):
     values = []
     for event in events:
         try:
-            value = json.loads(event.data)[name]
+            value = _read(event.data)[name]
         except (ValueError, KeyError, TypeError):
             value = None
         assert isinstance(value, kind), f"received {event.data!r}, expected an object with {name!r} of {kind}"
@@ -66,6 +75,18 @@ def _consecutive(numbers):
 def test_clock_sends_events_of_default_type(server):
     """Where no type is sent, an EventSource dispatches to onmessage."""
     events = server.open("/events/clock", params={"speed": 50}).read_events(2)
+    assert [event.type for event in events] == ["message", "message"]
+
+
+UNNAMED = ["/events/counter", "/events/system", "/events/resilient", "/events/ticks?interval=0.01"]
+
+
+@pytest.mark.required("#dispatchMessage")
+@pytest.mark.parametrize("target", UNNAMED, ids=["counter", "system", "resilient", "ticks"])
+def test_a_stream_of_one_kind_sends_events_of_default_type(server, target):
+    """A page listens to these with onmessage, which hears of no other type."""
+    params = {} if "ticks" in target else {"speed": 50}
+    events = server.open(target, params=params).read_events(2)
     assert [event.type for event in events] == ["message", "message"]
 
 
@@ -165,21 +186,6 @@ def _stocks(server, seed):
     return server.open("/events/stocks", params={"seed": seed, **FAST}).read_events(12)
 
 
-@pytest.mark.recommended("#authoring-notes")
-@pytest.mark.parametrize(("name", "at_once"), [("clock", 1), ("counter", 1), ("system", 0), ("stocks", 3)])
-def test_a_demo_is_never_early(server, name, at_once):
-    """Once a second, here fifty times faster, is a promise a page relies on."""
-    apart_s = 0.02 / 3 if name == "stocks" else 0.02
-    stream = server.open(f"/events/{name}", params={"speed": 50})
-    stream.read_events(at_once + 2)
-    early = [
-        at - n * apart_s
-        for n, (at, _) in enumerate(stream.arrivals, 1 - at_once)
-        if n > 0 and at < n * apart_s
-    ]
-    assert early == []
-
-
 PACED = {  # seconds between two events at speed 1, and how many events come at once
     "clock": (1, 1),
     "counter": (1, 1),
@@ -189,6 +195,21 @@ PACED = {  # seconds between two events at speed 1, and how many events come at 
     "pipeline": (0.5, 1),
     "resilient": (0.1, 1),
 }
+
+
+@pytest.mark.recommended("#authoring-notes")
+@pytest.mark.parametrize(("name", "period_s", "at_once"), [(k, *v) for k, v in PACED.items()], ids=PACED)
+def test_a_demo_is_never_early(server, name, period_s, at_once):
+    """Its pace, here sped up to fifty events a second, is a promise a page relies on."""
+    apart_s = 0.02
+    stream = server.open(f"/events/{name}", params={"speed": period_s / apart_s})
+    stream.read_events(at_once + 2)
+    early = [
+        at - n * apart_s
+        for n, (at, _) in enumerate(stream.arrivals, 1 - at_once)
+        if n > 0 and at < n * apart_s
+    ]
+    assert early == []
 
 
 @pytest.mark.recommended("#authoring-notes")
@@ -207,6 +228,36 @@ def test_each_event_of_a_demo_is_read_before_the_next_is_due(server, name, perio
     pytest.fail(f"events were {'; '.join(told)}; expected each before the next is due")
 
 
+DEFAULT = {"clock": 1, "counter": 1, "system": 1, "training": 0.1, "resilient": 0.1, "pipeline": 0.5}
+
+
+def unhurried(server):
+    """Open streams at the speed for people; by the time of their cases they are some seconds old."""
+    return {name: server.open(f"/events/{name}") for name in DEFAULT}
+
+
+AT_THE_START = {"unhurried": unhurried}
+
+
+@pytest.mark.recommended("#authoring-notes")
+@pytest.mark.parametrize("name", DEFAULT)
+def test_a_demo_keeps_its_pace_without_speed(server, lasting, name):
+    """What people see: the speed of all other cases is not theirs."""
+    stream, age_s = lasting("unhurried", unhurried)[name], 2.5
+    stream.read_for(max(0.05, stream.stream.started_s + age_s - time.monotonic()))
+    old_s = stream.stream.now_s()
+    most, least = int(old_s / DEFAULT[name]) + 1, int(age_s / DEFAULT[name]) // 2
+    assert least <= len(stream.events) <= most
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+def test_clock_goes(server, lasting):
+    """A time that stands still is right once a day."""
+    stream = lasting("unhurried", unhurried)["clock"]
+    stream.read_for(max(0.05, stream.stream.started_s + 2.5 - time.monotonic()))
+    assert len({event.data for event in stream.events}) >= 2
+
+
 # -- streams with an end
 
 
@@ -218,6 +269,13 @@ def test_training_sends_every_step_and_then_complete(server):
     percent = _each(events[:-1], "progress_percent", NUMBER)
     assert percent == sorted(set(percent))
     assert len({event.last_event_id for event in events}) == 7
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+@pytest.mark.parametrize(("name", "events"), [("training", 1001), ("resilient", 100)])
+def test_a_finite_demo_is_as_long_as_described_unless_asked(server, name, events):
+    """Ten epochs of a hundred steps and their end; a hundred numbers."""
+    assert len(server.open(f"/events/{name}", params=FAST).read_to_end()) == events
 
 
 @pytest.mark.recommended("#event-stream-interpretation")
@@ -366,6 +424,18 @@ def test_progress_goes_from_0_to_100_and_names_its_session(server):
     told = _told(_progress(server, session).read_to_end(), progress=int, session=str)
     values = [item["progress"] for item in told]
     assert (values[:1], values[-1:], {item["session"] for item in told}) == ([0], [100], {session})
+
+
+@pytest.mark.recommended("#authoring-notes")
+def test_progress_is_never_early_however_many_watch(server):
+    """Its step is half a second, here fifty times faster; a second window must not drive the first one's bar."""
+    session = _session(server)
+    streams = [_progress(server, session, speed=50) for _ in range(2)]
+    for stream in streams:
+        stream.read_events(8)  # no step is more than ten, so there are at least eleven values
+    # The first value is there at once, and the second is due half a second of the session after someone listens.
+    early = [at for n, (at, _) in enumerate(streams[0].arrivals) if at < n * 0.01]
+    assert early == []
 
 
 @pytest.mark.required("#the-last-event-id-header")
@@ -527,3 +597,33 @@ def test_ticks_go_on_after_the_last_event_id(server):
     seen = time.time_ns() // 10_000_000 - 5
     again = server.open("/events/ticks?interval=0.01&count=8", headers={"Last-Event-ID": str(seen)})
     assert [event.last_event_id for event in again.read_to_end()] == [str(seen + n) for n in range(1, 9)]
+
+
+@pytest.mark.recommended("#authoring-notes")
+def test_a_tick_tells_when_it_was_sent(server):
+    """Staleness is measured by it: a tick that was due long ago is sent when it is asked for, not when it was due."""
+    seen = time.time_ns() // 10_000_000 - 50
+    stream = server.open("/events/ticks?interval=0.01&count=60", headers={"Last-Event-ID": str(seen)})
+    stream.read_to_end()
+    # A Unix time is not steady as the arrivals' clock is, so a millisecond of room.
+    asked_ns, room_ns = stream.stream.started_ns, 1_000_000
+    read_ns = [asked_ns + at * 1e9 for at, _ in stream.arrivals]
+    sent_ns = _each(stream.events, "sent_ns")
+    assert [
+        at
+        for at, read in zip(sent_ns, read_ns, strict=True)
+        if not asked_ns - room_ns <= at <= read + room_ns
+    ] == []
+
+
+@pytest.mark.recommended("#event-stream-interpretation")
+def test_ticks_are_the_same_for_who_polls(server):
+    """Clients that poll are compared with those that stream, so both must see the same ticks."""
+    after = time.time_ns() // 100_000_000 - 5
+    value = server.json("GET", f"/json/ticks?interval=0.1&after={after}").value
+    numbers = [item["n"] for item in value["events"]]
+    stream = server.open("/events/ticks?interval=0.1&count=5", headers={"Last-Event-ID": str(after)})
+    streamed = _told(stream.read_to_end(), **TICK)
+    assert numbers[:5] == [item["n"] for item in streamed]
+    assert numbers[-1:] == [value["last"]]
+    assert [item["due_ns"] for item in value["events"][:5]] == [item["due_ns"] for item in streamed]

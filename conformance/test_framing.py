@@ -6,6 +6,7 @@ change is the wire's own: CR and CRLF in data are ends of line, and come out as 
 encoder may do with a value that no wire can carry is in test_injection.py; here every value fits.
 """
 
+import json
 import re
 
 import hypothesis.strategies as st
@@ -93,6 +94,8 @@ CHARACTERS = {
 }
 NAMES = {
     "plain": "update",
+    "mixed-case": "dataReady",
+    "combining": "e\u0301 \xe9",
     "unicode": "m\xe9t\xe9o-\u5929\u6c17-\U0001f326",
     "with-spaces": "two words",
     "leading-space": " one",
@@ -138,6 +141,14 @@ def on_the_wire(stream, name):
 def test_one_line_of_data_is_one_event(server):
     """The smallest stream there is."""
     assert server.echo({"data": "one"}).events == [Event("one")]
+
+
+@required("#event-stream-interpretation")
+def test_the_answer_to_a_get_is_framed_as_that_to_a_post(server):
+    """An EventSource can only GET, and a route of its own may have an encoder of its own."""
+    script = [{"data": "one\ntw\xf6 + %", "event": "e", "id": "1"}, {"data": ""}]
+    stream = server.open("/events/echo", params={"script": json.dumps(script)})
+    assert stream.read_to_end() == [Event("one\ntw\xf6 + %", "e", "1"), Event("", "message", "1")]
 
 
 @required("#event-stream-interpretation")
@@ -213,6 +224,13 @@ def test_every_character_of_unicode_survives_in_data(server, data):
 def test_an_event_type_comes_out_as_it_went_in(server, type):
     """A listener is found by its exact name."""
     assert server.echo({"event": type, "data": "one"}).events == [Event("one", type)]
+
+
+@required("#event-stream-interpretation")
+def test_an_event_type_of_64_kib_comes_out_whole(server):
+    """The standard sets types no limit, and half a name is another name."""
+    name = "0123456789abcdef" * 4096
+    assert server.echo({"data": "one", "event": name}).events == [Event("one", name)]
 
 
 @required("#dispatchMessage")
@@ -383,6 +401,7 @@ def test_the_wire_holds_no_field_but_the_standards(server):
 # -- size
 
 
+@pytest.mark.costly
 @required("#event-stream-interpretation")
 @pytest.mark.parametrize("mib", [1, 16])
 def test_one_event_of_many_mebibytes_comes_out_whole(server, mib):
@@ -391,6 +410,7 @@ def test_one_event_of_many_mebibytes_comes_out_whole(server, mib):
     assert server.echo({"data": data}, within_s=SLOW_S).events == [Event(data)]
 
 
+@pytest.mark.costly
 @required("#event-stream-interpretation")
 def test_one_line_of_four_mebibytes_comes_out_whole(server):
     """Most JSON is one line, however long."""
@@ -398,6 +418,7 @@ def test_one_line_of_four_mebibytes_comes_out_whole(server):
     assert server.echo({"data": data}, within_s=SLOW_S).events == [Event(data)]
 
 
+@pytest.mark.costly
 @required("#event-stream-interpretation")
 def test_ten_thousand_events_come_in_order(server):
     """None lost, none doubled, none overtaken."""

@@ -25,6 +25,8 @@ TEXTS_INT_TAKES = {
     "underscore": "1_000",
     "arabic-digits": "\u0661\u0662",
 }
+# Python's surrogateescape, meant for file names, turns U+DC80 to U+DCFF into single bytes.
+HALVES = {"high": "\ud800", "low": "\udc80"}
 
 
 def named(table):
@@ -125,17 +127,20 @@ def test_a_reconnection_time_that_is_no_whole_number_is_refused(server, retry):
 
 
 @required("#parsing-an-event-stream")
+@pytest.mark.parametrize("half", named(HALVES))
 @pytest.mark.parametrize("field", ["data", "event", "id", "comment"])
-def test_a_lone_surrogate_is_never_written_as_bad_utf_8(server, field):
+def test_a_lone_surrogate_is_never_written_as_bad_utf_8(server, field, half):
     """Event streams are always UTF-8, which has no bytes for half of a surrogate pair."""
-    assert b"\xed\xa0\x80" not in echo_between(server, **{field: "one\ud800two"}).body
+    body = echo_between(server, **{field: f"one{half}two"}).body
+    assert body.decode(errors="replace").encode() == body
 
 
 @recommended("#parsing-an-event-stream")
+@pytest.mark.parametrize("half", named(HALVES))
 @pytest.mark.parametrize("field", ["data", "event", "id", "comment"])
-def test_a_lone_surrogate_is_refused(server, field):
+def test_a_lone_surrogate_is_refused(server, field, half):
     """JSON can bring one in from any client, and a clean-looking end would lose events silently."""
-    assert outcome(echo_between(server, **{field: "one\ud800two"})) == "refused"
+    assert outcome(echo_between(server, **{field: f"one{half}two"})) == "refused"
 
 
 @observed("#event-stream-interpretation")
