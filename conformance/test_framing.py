@@ -476,6 +476,7 @@ def meant(script):
             yield Event(data, item.get("event", "message"), last_event_id)
 
 
+@pytest.mark.costly
 @required("#event-stream-interpretation")
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(ITEMS, max_size=8))

@@ -156,6 +156,7 @@ def test_no_comment_comes_while_events_flow(server, together):
     assert len(comments(server, stream)) < 2
 
 
+@pytest.mark.costly
 @pytest.mark.required("#sse-processing-model")
 def test_a_quiet_stream_outlives_the_timeout_of_an_idle_connection(server, lasting):
     """A response that goes on is not an idle connection, however little it says: here only comments, if any."""

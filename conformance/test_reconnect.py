@@ -335,6 +335,7 @@ def outcome(stream, deadline_s, live):
         return f"{type(fault).__name__}: {fault}", []
 
 
+@pytest.mark.costly
 @pytest.mark.required("RFC 9110 section 15.6")
 @odd_id
 def test_an_odd_id_is_no_fault_of_the_server(server, odd, name):
@@ -346,6 +347,7 @@ def test_an_odd_id_is_no_fault_of_the_server(server, odd, name):
     assert (faults, server.open("/json/about").status) == ({}, 200)
 
 
+@pytest.mark.costly
 @pytest.mark.recommended("RFC 9110 section 15.6")
 @pytest.mark.parametrize("length", ["usual", LONG])
 def test_no_odd_id_leaves_a_traceback(server, odd, length):
@@ -354,12 +356,14 @@ def test_no_odd_id_leaves_a_traceback(server, odd, length):
     assert not found, f"printed {found}{more[:200]} ... {more[-1500:]}"
 
 
+@pytest.mark.costly
 @pytest.mark.observed("RFC 9110 section 5.4")
 def test_an_id_of_8_kib_is_taken_or_refused(server, odd, finding):
     """HTTP sets no limit to a header; servers do, often at 8 KiB, and an id beyond it could not be resumed from."""
     finding(f"answers an id of 8 KiB with {odd[0][LONG]['topic'][0]}")
 
 
+@pytest.mark.costly
 @pytest.mark.recommended("#the-last-event-id-header")
 @odd_id
 def test_an_id_that_is_not_known_is_told_by_a_reset(server, odd, name):
@@ -543,19 +547,15 @@ MOST_LARGE = 96  # events, all of which are kept
 @pytest.fixture
 def small(aside):
     """Play the stories of the second process; give what came out of each."""
-    return aside("reconnect", play)
-
-
-@pytest.fixture(autouse=True)
-def small_in_time(request):
-    """Begin with them at the file's first case, if one of those to come will ask for them."""
-    if any("small" in item.fixturenames for item in request.session.items if item.module is request.module):
-        request.getfixturevalue("small")
+    return aside("small", play)
 
 
 def play(start):
     with start("--history", str(HISTORY), "--mailbox", str(MAILBOX)) as server:
         return {story.__name__: attempt(story, server) for story in (evict, edge, cut_off, leave_ids)}
+
+
+BESIDE = {"small": play}
 
 
 def attempt(story, server):

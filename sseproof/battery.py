@@ -109,7 +109,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{level}(anchor): {results.LEVELS[level]}")
     config.addinivalue_line("markers", "needs(capability): skipped where /json/about does not declare it")
     config.addinivalue_line("markers", "slow: runs only with --slow")
-    config.addinivalue_line("markers", "costly: takes a core for a while; `-m 'not costly'` leaves it out")
+    config.addinivalue_line(
+        "markers", "costly: takes a core, or waits, for a while; `-m 'not costly'` leaves it out"
+    )
     option = config.option
     try:
         config.stash[KNOWN] = ledger.read(

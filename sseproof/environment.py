@@ -50,7 +50,9 @@ def prepare(script: Path) -> Path:
         stamp = f"{exclude_newer() or 'today'}\n{header[0]}\n"
         folder = _environment(script)
         anew = folder is not None and _read(folder / _STAMP) != stamp
-        if folder is not None and anew:
+        if folder is not None and not anew:
+            return folder  # `uv run` looks itself whether all is there
+        if folder is not None:
             (folder / _STAMP).unlink(missing_ok=True)  # or it would be believed, should this be interrupted
         done = _uv("sync", *(["--reinstall"] if anew else []), "--script", str(script))
         folder = _environment(script)

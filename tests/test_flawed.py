@@ -1,0 +1,218 @@
+"""Every case is seen to fail: each server of tests/flawed/ is caught by exactly the cases it names.
+
+Every function of the battery is run against each flaw: those it names with all their parameters, of the others
+one row each, another for every flaw. Left out are functions it does not name that are marked `costly` or `slow`
+or need a process of their own; `--whole` leaves out the slow ones only. What the server underneath trips itself
+does not count. An observed case has caught a flaw when it finds something else than with the server underneath;
+as findings hold figures, only the named ones are looked at.
+
+To try one flaw: `pytest tests/test_flawed.py --flaw NAME`. A run begins with the server underneath, 15 s of it.
+"""
+
+import ast
+import fcntl
+import itertools
+import os
+import random
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sseproof import results
+
+ROOT = Path(__file__).parents[1]
+FLAWS = sorted(Path(__file__).with_name("flawed").glob("*_*.py"))
+AT_ONCE = 6  # flaws a run: to start pytest and collect takes as long as a third of the cases
+LIMIT_S = 600
+ENVIRON = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+}  # 1 s a run
+
+
+def pytest_generate_tests(metafunc):
+    if "flaws" in metafunc.fixturenames:
+        wanted = metafunc.config.option.flaw
+        chosen = sorted((flaw for flaw in FLAWS if not wanted or flaw.stem in wanted), key=underlying)
+        batches = [
+            list(batch)[start : start + AT_ONCE]
+            for _, group in itertools.groupby(chosen, underlying)
+            for batch in [list(group)]
+            for start in range(0, len(batch), AT_ONCE)
+        ]
+        metafunc.parametrize(
+            "flaws", batches, ids=[" ".join(flaw.stem for flaw in batch) for batch in batches]
+        )
+
+
+def underlying(flaw):
+    """Give the name of the server a flaw is built on."""
+    [name] = re.findall(r"^import (\w+_\w+)$", flaw.read_text(encoding="utf-8"), re.MULTILINE)
+    return name
+
+
+def assigned(file, name):
+    """Give the expression that a file assigns to a name, without running it."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return node.value
+    return ast.Dict([], [])
+
+
+def literal(flaw, name):
+    return set(ast.literal_eval(assigned(flaw, name)))
+
+
+def named(flaw):
+    return {function(case) for case in literal(flaw, "CAUGHT_BY") | literal(flaw, "MAY_TRIP")}
+
+
+def function(case):
+    return case.partition("[")[0]
+
+
+def cases():
+    """Give the battery's case functions, each with the file it is in."""
+    for file in (ROOT / "conformance").glob("test_*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield file, node
+
+
+def marked(marker):
+    return {case.name for _, case in cases() if any(marker in ast.unparse(by) for by in case.decorator_list)}
+
+
+def told_beside():
+    """Name the cases that judge a story told beside the others, on a process of its own."""
+    stories = {file: {key.value for key in assigned(file, "BESIDE").keys} for file, _ in cases()}
+    return {case.name for file, case in cases() if stories[file] & {arg.arg for arg in case.args.args}}
+
+
+SLOW = marked("pytest.mark.slow")
+COSTLY = marked("pytest.mark.costly") | told_beside()
+
+
+def left_out(server, functions):
+    """Give the beginnings of the node ids of all rows of some case functions."""
+    for file, case in cases():
+        if case.name in functions:
+            yield from (f"conformance/{file.name}::{case.name}[{server}{end}" for end in "-]")
+
+
+def other_rows(flaw, below):
+    """Give the node ids of all rows but one of each function that a flaw does not name."""
+    chance = random.Random(flaw.stem)
+    for (name, group), rows in below.groupby([below.case.map(function), below.group]):
+        if name not in named(flaw):
+            kept = chance.choice(sorted(rows.case))
+            parameters = [case.removeprefix(name)[1:-1] for case in rows.case if case != kept]
+            yield from (f"conformance/test_{group}.py::{name}[{flaw.stem}-{each}]" for each in parameters)
+
+
+def judge(scripts, deselected, keep=None):
+    """Run the battery, but for some rows, against servers; give its verdicts, one row a case and server.
+
+    Their file is deleted; with `keep` it is moved there.
+    """
+    run = f"flaw-{scripts[0].stem}-{secrets.token_hex(3)}"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "sseproof.battery",
+        f"--rootdir={ROOT}",
+        "-qq",
+        "-n",
+        "0",
+    ]
+    command += ["-c", str(ROOT / "pyproject.toml"), "-o", f"testpaths={ROOT / 'conformance'}", "--no-summary"]
+    command += ["--seed", "1", "--run", run, "--slow", *(f"--server={script}" for script in scripts)]
+    command += [f"--deselect={node}" for node in deselected]
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=ENVIRON, capture_output=True, text=True, timeout=LIMIT_S)
+        assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
+        found = ROOT / "results" / run / "conformance.jsonl"
+        return results.read(shutil.move(found, keep) if keep else found)
+    finally:
+        for folder in ("results", "reports"):
+            shutil.rmtree(ROOT / folder / run, ignore_errors=True)
+
+
+def tripped(verdicts):
+    """Give the ids of the cases that are not as they should be."""
+    return set(verdicts[verdicts.verdict.isin(["fail", "warn", "known", "error"])].case)
+
+
+def observed(verdicts):
+    """Give what each observed case has found."""
+    notes = verdicts[verdicts.verdict == "note"]
+    return dict(zip(notes.case, notes.finding + notes.because, strict=True))
+
+
+@pytest.fixture(scope="session")
+def underneath(tmp_path_factory, testrun_uid):
+    """Give the verdicts of a server flaws are built on, judged once for all workers of a run."""
+    folder = tmp_path_factory.getbasetemp().parent
+
+    def give(name):
+        kept = folder / f"{testrun_uid}-{name}.jsonl"
+        with kept.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not kept.exists():
+                judge([ROOT / "servers" / f"{name}.py"], left_out(name, SLOW), keep=kept)
+        found = results.read(kept)
+        assert "error" not in set(found.verdict), f"{name} could not be judged"
+        return found
+
+    return give
+
+
+def test_the_reference_passes_every_case(underneath):
+    verdicts = underneath("stdlib_asyncio")
+    wrong = verdicts[~verdicts.verdict.isin(["pass", "note", "skip"])]
+    assert list(zip(wrong.case, wrong.because, strict=True)) == []
+    skipped = verdicts[verdicts.verdict == "skip"]
+    undeclared = skipped.because.str.extract("declare '(blocking|websocket)'")[0]
+    assert list(skipped[undeclared.isna()].because) == []
+
+
+def test_every_case_is_seen_to_fail():
+    caught = {function(case) for flaw in FLAWS for case in literal(flaw, "CAUGHT_BY")}
+    every = {case.name for _, case in cases()}
+    assert (sorted(every - caught), sorted(caught - every)) == ([], [])
+
+
+def test_a_flaw_is_caught_by_exactly_the_cases_it_names(flaws, underneath, subtests, pytestconfig):
+    below = underneath(underlying(flaws[0]))
+    deselected = []
+    for flaw in flaws:
+        unwanted = SLOW if pytestconfig.option.whole else SLOW | COSTLY
+        deselected += left_out(flaw.stem, unwanted - named(flaw))
+        deselected += [] if pytestconfig.option.whole else other_rows(flaw, below)
+    found = judge(flaws, deselected)
+    for flaw in flaws:
+        with subtests.test(flaw.stem):
+            compare(flaw, found[found.server == flaw.stem], below)
+
+
+def compare(flaw, found, below):
+    """Fail unless a flaw was caught by what it names and by nothing else."""
+    trips, before = tripped(found) - tripped(below), observed(below)
+    trips |= {
+        case
+        for case, seen in observed(found).items()
+        if function(case) in named(flaw) and seen != before.get(case)
+    }
+    missed = sorted(literal(flaw, "CAUGHT_BY") - trips - {function(case) for case in trips})
+    besides = sorted({function(case) for case in trips} - named(flaw))
+    if missed or besides:
+        said = found[found.case.map(function).isin(besides) & found.case.isin(trips)]
+        words = [f"  {case}: {because[:200]}" for case, because in zip(said.case, said.because, strict=True)]
+        what = f"{flaw.stem} is not caught by {missed} and caught besides by {besides}, expected neither"
+        pytest.fail("\n".join([what, *words[:10]]), pytrace=False)
