@@ -29,7 +29,7 @@ def conformance(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test sseproof itself and its server files: `nox -s tests -- -k wire`."""
     session.install("-e", ".", "websockets")
-    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

@@ -6,13 +6,14 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def opened_at_the_start(request, lasting, aside):
+def opened_at_the_start(request, subject, lasting, aside):
     """Open what the chosen modules name in AT_THE_START, {name: opening}; their cases get it by `lasting`.
 
     And begin what they name in BESIDE, {fixture: story}, where a chosen case asks for that fixture.
     """
-    modules = dict.fromkeys(item.module for item in request.session.items)
-    asked_for = {name for item in request.session.items for name in item.fixturenames}
+    chosen = [item for item in request.session.items if item.callspec.params["subject"] == subject.script.stem]
+    modules = dict.fromkeys(item.module for item in chosen)
+    asked_for = {name for item in chosen for name in item.fixturenames}
     for module in modules:
         for name, story in getattr(module, "BESIDE", {}).items():
             if name in asked_for:

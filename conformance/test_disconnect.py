@@ -454,6 +454,7 @@ def end(server, far, number, unread=False):
     streams = [begun(server, "ending", target) for target, many in ENDING.items() for _ in range(many)]
     if unread:
         not_read(server, "unread", FAST)
+        time.sleep(0.3)  # the kernel takes 3 MB of events: only then does the server wait for its client
     start_s = time.monotonic()
     with ThreadPoolExecutor(1) as watch:
         gone = watch.submit(lambda: (server.process.wait(8.0), time.monotonic()))
