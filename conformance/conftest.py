@@ -11,7 +11,9 @@ def opened_at_the_start(request, subject, lasting, aside):
 
     And begin what they name in BESIDE, {fixture: story}, where a chosen case asks for that fixture.
     """
-    chosen = [item for item in request.session.items if item.callspec.params["subject"] == subject.script.stem]
+    chosen = [
+        item for item in request.session.items if item.callspec.params["subject"] == subject.script.stem
+    ]
     modules = dict.fromkeys(item.module for item in chosen)
     asked_for = {name for item in chosen for name in item.fixturenames}
     for module in modules:

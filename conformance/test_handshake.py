@@ -385,10 +385,13 @@ def test_a_refusal_tells_its_cause_by_status_and_has_a_media_type(server, status
 @pytest.mark.recommended("RFC 9112 section 9.6")
 def test_a_body_too_long_is_refused_without_a_reset(server):
     """Closing on a body that has not been read resets the connection, and the refusal may be lost with it."""
-    answer = server.open(**TOO_LONG, headers={"Connection": "close"})
-    answer.read_to_end()
-    answer.stream.read_stray(within_s=SOON_S)
-    assert answer.stream.gone != "reset"
+    ends = set()
+    for _ in range(5):  # it is a race with what is still on its way
+        answer = server.open(**TOO_LONG, headers={"Connection": "close"})
+        answer.read_to_end()
+        answer.stream.read_stray(within_s=SOON_S)
+        ends.add(answer.stream.gone)
+    assert "reset" not in ends
 
 
 @pytest.mark.slow  # it starts a server of its own

@@ -93,12 +93,11 @@ def comments(server, stream):
 
 
 def wait_for_three_comments(server, stream):
-    limit_s = max(0.1, left_s(stream, 6 * server.ping_s))  # at least time to read what is there
-    stream.stream.read_until(lambda body: len(comments(server, stream)) > 2, limit_s, "third comment")
-    stream.read_for(0.02)  # the others that have come
-    # A case that comes late finds three at any pace, so they must also be more than half of those that are due.
-    came, due = len(comments(server, stream)), (time.monotonic() - stream.stream.started_s) / server.ping_s
-    assert came > due / 2, f"received {came} comments in the time of {due:.1f} intervals"
+    limit_s = max(0.5, left_s(stream, 6 * server.ping_s))  # at least time to read what is there
+    # A case that comes late finds three at any pace: so they must also be more than half of those that are due.
+    due = (time.monotonic() - stream.stream.started_s) / server.ping_s
+    enough, what = max(3, int(due / 2) + 1), f"comments enough in the time of {due:.1f} intervals"
+    stream.stream.read_until(lambda body: len(comments(server, stream)) >= enough, limit_s, what)
 
 
 @pytest.mark.required("#event-stream-interpretation")

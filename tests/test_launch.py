@@ -270,10 +270,10 @@ def test_the_environment_is_resolved_anew_when_the_day_or_the_header_changes(
 
     monkeypatch.setenv("UV_EXCLUDE_NEWER", "2026-01-01T00:00:00Z")
     assert prepared() == ["--script"]
-    assert prepared() == ["--script"]
+    assert prepared() == []
     monkeypatch.setenv("UV_EXCLUDE_NEWER", "2026-02-01T00:00:00Z")
     assert prepared() == ["--reinstall"]
-    assert prepared() == ["--script"]
+    assert prepared() == []
     script.write_text("# /// script\n# dependencies = [ ]\n# ///\n")
     assert prepared() == ["--reinstall"]
     (prepare(script) / environment._STAMP).unlink()
