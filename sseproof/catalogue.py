@@ -39,7 +39,7 @@ def flaws(folder: Path, functions: Iterable[Function]) -> dict[str, dict[str, st
     proofs: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
-        for name in sorted(_caught(tree, path)):
+        for name in sorted(literal(tree, path, "CAUGHT_BY")):
             if name not in known:
                 near = ledger.near(name, sorted(known))
                 raise CatalogueError(f"tests/flawed/{path.name}: no case is called {name!r}{near}")
@@ -48,17 +48,16 @@ def flaws(folder: Path, functions: Iterable[Function]) -> dict[str, dict[str, st
     return proofs
 
 
-def _caught(tree: ast.Module, path: Path) -> set[str]:
+def literal(tree: ast.Module, path: Path, wanted: str) -> set[str]:
+    """Read the set of names a flaw's file assigns to CAUGHT_BY or MAY_TRIP. Raises CatalogueError."""
     for node in tree.body:
         targets = node.targets if isinstance(node, ast.Assign) else []
-        if any(isinstance(target, ast.Name) and target.id == "CAUGHT_BY" for target in targets):
+        if any(isinstance(target, ast.Name) and target.id == wanted for target in targets):
             assert isinstance(node, ast.Assign)
             try:
                 return set(ast.literal_eval(node.value))
             except (ValueError, TypeError):
-                problem = (
-                    f'tests/flawed/{path.name}, line {node.lineno}: CAUGHT_BY is no literal {{"test_x"}}'
-                )
+                problem = f'tests/flawed/{path.name}, line {node.lineno}: {wanted} is no literal {{"test_x"}}'
                 raise CatalogueError(problem) from None
     return set()
 

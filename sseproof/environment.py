@@ -49,12 +49,11 @@ def prepare(script: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         stamp = f"{exclude_newer() or 'today'}\n{header[0]}\n"
         folder = _environment(script)
-        anew = folder is not None and _read(folder / _STAMP) != stamp
-        if folder is not None and not anew:
+        if folder is not None and _read(folder / _STAMP) == stamp:
             return folder  # `uv run` looks itself whether all is there
         if folder is not None:
             (folder / _STAMP).unlink(missing_ok=True)  # or it would be believed, should this be interrupted
-        done = _uv("sync", *(["--reinstall"] if anew else []), "--script", str(script))
+        done = _uv("sync", *(["--reinstall"] if folder else []), "--script", str(script))
         folder = _environment(script)
         if done.returncode or folder is None:
             hint = f"its header asks for what there is not, as of {exclude_newer() or 'today'}"

@@ -186,7 +186,7 @@ class Server:
 
         SIGTERM goes to uv, which forwards it: so the server sees it once. Nothing of the group is left after.
         """
-        self._order(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
         if not self.wait(within_s):
             self.kill()
         self._close()
@@ -194,7 +194,7 @@ class Server:
 
     def kill(self) -> None:
         """End the whole group at once."""
-        self._order(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         if not self.wait(10.0):
             self._leash.kill()
             self.wait(1.0)
@@ -202,9 +202,6 @@ class Server:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send it a signal and go on; `wait` tells when it has ended."""
-        self._order(number)
-
-    def _order(self, number: signal.Signals) -> None:
         if self.code is None and self._leash.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._leash.stdin.write(b"%d\n" % number)

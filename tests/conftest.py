@@ -11,7 +11,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "servers"))
 
 def pytest_addoption(parser):
     parser.addoption("--flaw", action="append", default=[], metavar="NAME", help="try only this flaw")
-    parser.addoption("--whole", action="store_true", help="run the costly cases against every flaw too")
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="run every case, with all its parameters, against every flaw; not the slow ones",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

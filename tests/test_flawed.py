@@ -3,14 +3,16 @@
 Against each flaw run the cases it names, with all their parameters, and of the others every third, one row each:
 others for every flaw, so that together the flaws see all of them, and the whole takes minutes. Left out are cases it
 does not name that are marked `costly` or `slow` or need a process of their own. `--whole` runs all cases with all
-their parameters but for the slow ones. What the server underneath trips itself does not count. An observed case has caught a flaw when it finds something else than with the server underneath;
-as findings hold figures, only the named ones are looked at.
+their parameters but for the slow ones. What the server underneath trips itself does not count. An observed case
+has caught a flaw when it finds something else than with the server underneath; as findings hold figures, only the
+named ones are looked at.
 
 To try one flaw: `pytest tests/test_flawed.py --flaw NAME`. A run begins with the server underneath, 15 s of it.
 """
 
 import ast
 import fcntl
+import functools
 import itertools
 import os
 import random
@@ -23,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from sseproof import results
+from sseproof import catalogue, results
 
 ROOT = Path(__file__).parents[1]
 FLAWS = sorted(Path(__file__).with_name("flawed").glob("*_*.py"))
@@ -55,18 +57,17 @@ def underlying(flaw):
     return name
 
 
-def assigned(file, name):
-    """Give the expression that a file assigns to a name, without running it."""
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
-            return node.value
-    return ast.Dict([], [])
+@functools.cache
+def tree(file):
+    """Read a file without running it."""
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def literal(flaw, name):
-    return set(ast.literal_eval(assigned(flaw, name)))
+    return catalogue.literal(tree(flaw), flaw, name)
 
 
+@functools.cache
 def named(flaw):
     return {function(case) for case in literal(flaw, "CAUGHT_BY") | literal(flaw, "MAY_TRIP")}
 
@@ -78,9 +79,17 @@ def function(case):
 def cases():
     """Give the battery's case functions, each with the file it is in."""
     for file in (ROOT / "conformance").glob("test_*.py"):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        for node in tree(file).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 yield file, node
+
+
+@functools.cache
+def stories(file):
+    """Name what a file of cases tells beside the others: the keys of its BESIDE."""
+    assignments = [node for node in tree(file).body if isinstance(node, ast.Assign)]
+    beside = [node.value for node in assignments if ast.unparse(node.targets[0]) == "BESIDE"]
+    return {key.value for value in beside for key in value.keys}
 
 
 def marked(marker):
@@ -89,8 +98,7 @@ def marked(marker):
 
 def told_beside():
     """Name the cases that judge a story told beside the others, on a process of its own."""
-    stories = {file: {key.value for key in assigned(file, "BESIDE").keys} for file, _ in cases()}
-    return {case.name for file, case in cases() if stories[file] & {arg.arg for arg in case.args.args}}
+    return {case.name for file, case in cases() if stories(file) & {arg.arg for arg in case.args.args}}
 
 
 SLOW = marked("pytest.mark.slow")

@@ -32,7 +32,7 @@ class Flooded:
     """A run of some cases against one flood, in a folder of its own."""
 
     def __init__(self, folder, flood):
-        self.folder, self.peak_mib = folder, 0
+        self.folder = folder
         folder.mkdir()
         (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
         for room in ("conformance", "servers"):

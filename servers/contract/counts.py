@@ -39,16 +39,12 @@ class Presence:
         """Give how many streams of this name (None: of any) were opened, were closed and are open."""
         with self._lock:
             opened, closed = self._total if name is None else self._counts.get(name, (0, 0))
-        return {"open": opened - closed, "opened": opened, "closed": closed}
+        return _told(opened, closed)
 
     def names(self, prefix: str) -> dict[str, dict[str, int]]:
         """Count every name that begins so, all at one moment."""
         with self._lock:
-            found = {name: tuple(count) for name, count in self._counts.items() if name.startswith(prefix)}
-        return {
-            name: {"open": opened - closed, "opened": opened, "closed": closed}
-            for name, (opened, closed) in found.items()
-        }
+            return {name: _told(*count) for name, count in self._counts.items() if name.startswith(prefix)}
 
     def watch(self, wake: Wake) -> None:
         """Wake someone when the server stops; at once if it is stopping."""
@@ -64,3 +60,7 @@ class Presence:
         self.stopping = True
         for wake in list(self._wakes):
             wake.set()
+
+
+def _told(opened: int, closed: int) -> dict[str, int]:
+    return {"open": opened - closed, "opened": opened, "closed": closed}

@@ -36,3 +36,30 @@ class Changed:
 
     def close(self):
         self.stream.close()
+
+
+class OneBehind(contract.Stream):
+    """Keep each event back until the next one, or the end, is there."""
+
+    __slots__ = ()
+
+    async def __aiter__(self):
+        held = None
+        async for event in super().__aiter__():
+            if held:
+                yield held
+            held = event
+        if held:
+            yield held
+
+
+def one_behind(path):
+    """Have the streams of this path be OneBehind."""
+
+    def stream(self, request, right=contract.Service.stream):
+        found = right(self, request)
+        if request.path == path:
+            found.__class__ = OneBehind
+        return found
+
+    contract.Service.stream = stream

@@ -5,7 +5,6 @@
 """Keeps each event of a script back until the next one, or the end, is there."""
 
 import base
-import contract
 import stdlib_asyncio
 
 CAUGHT_BY = {
@@ -15,27 +14,5 @@ CAUGHT_BY = {
     "test_events_before_a_raise_have_been_delivered",
 }
 
-
-class OneBehind(contract.Stream):
-    __slots__ = ()
-
-    async def __aiter__(self):
-        held = None
-        async for event in super().__aiter__():
-            if held:
-                yield held
-            held = event
-        if held:
-            yield held
-
-
-def stream(self, request, right=contract.Service.stream):
-    found = right(self, request)
-    if request.path == "/events/echo":
-        found.__class__ = OneBehind
-    return found
-
-
-contract.Service.stream = stream
-
+base.one_behind("/events/echo")
 base.run(stdlib_asyncio)
