@@ -18,7 +18,7 @@ import pytest
 from sseproof.wire import Decoder, Event, decode
 
 # All is over before the first keep-alive comment (after 0.5 s), which would push out what is withheld.
-APART_S = (0.05, 0.1, 0.2, 0.2)
+APART_S = (0.05, 0.1, 0.2, 0.2, 0.2, 0.2)
 RAISED = [
     {"data": "first"},
     {"data": "second", "after": 0.02},
@@ -234,7 +234,7 @@ def test_a_hundred_streams_at_once_get_every_tick(server):
     assert _ticks_missed(server, streams=100, ticks=8, interval_s=0.04, within_s=15) == []
 
 
-@pytest.mark.costly
+@pytest.mark.slow
 @pytest.mark.observed("#event-stream-interpretation")
 def test_five_hundred_streams_at_once_get_every_tick(server, finding):
     """How far a server goes is worth knowing; the standard names no number."""

@@ -161,7 +161,7 @@ class Run:
             self.path.parent.rmdir() if self.path.parent.exists() and not any(
                 self.path.parent.iterdir()
             ) else None
-        else:
+        elif not self.config.option.no_summary:
             self._tell()
         for problem in self.collected.problems:
             writer.line(f"ERROR: {problem}", red=True)
