@@ -509,8 +509,12 @@ def test_a_subscriber_that_reads_nothing_costs_bounded_memory(server, far):
 @pytest.mark.required("#event-stream-interpretation")
 def test_a_client_that_reads_nothing_slows_no_subscriber(server, far):
     """What is published to both is due to the one that reads, whatever the other does."""
+    # Who waits for the one that reads nothing waits for ever: 5 s are the story's patience. 2 s were seen on a busy machine.
+    limit_s = 4
     assert far.told().beside == far.ids
-    assert far.slowest_s < 2, f"took {far.slowest_s:.1f} s to have {LIST} events read, expected less than 2 s"
+    assert far.slowest_s < limit_s, (
+        f"took {far.slowest_s:.1f} s to have {LIST} events read, expected less than {limit_s} s"
+    )
 
 
 @pytest.mark.required("#event-stream-interpretation")
