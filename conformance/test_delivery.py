@@ -148,7 +148,7 @@ def test_an_event_does_not_wait_for_the_acknowledgement_of_the_one_before(server
     # events, for TCP sends no more than ten segments before the first acknowledgement, even without Nagle.
     script = json.dumps([{"data": str(n), "after": 0.001} for n in range(3)]).encode()
     told = []
-    for _ in range(8):  # the machine may be busy in some rounds; Nagle holds back in all
+    for _ in range(40):  # the machine may be busy in some rounds; Nagle holds back in all
         stream = server.connect()
         stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
         stream.send_request("POST", "/events/echo?hold=true", [("Content-Type", "application/json")], script)
@@ -158,7 +158,9 @@ def test_an_event_does_not_wait_for_the_acknowledgement_of_the_one_before(server
         stream.close()
         if early_bytes == all_bytes:
             return
-        told.append(early_bytes)
+        told += [early_bytes] if early_bytes else []  # nothing was seen in time: that tells nothing
+        if len(told) == 8:
+            break
     pytest.fail(f"30 ms after the first byte {told} of {all_bytes} bytes were there, expected all once")
 
 

@@ -368,6 +368,7 @@ def test_a_stream_whose_client_has_shut_its_sending_side_goes_on_or_ends(server,
 FAR = [(kind, way) for kind in ("quiet", "waiting", "pipelined", "websocket") for way in ("fin", "rst")]
 SOON_S = 1.0
 MAILBOX, HISTORY, ITEM, LIST, LISTS = 32, 16, "x" * 2**16, 15, 40
+PATIENCE_S = 20.0  # with a publisher: longer than what its cases allow, so that they can say by how much
 ENDING = {
     "/events/topic?topic=ending": 20,
     "/events/ticks?interval=0.05": 10,
@@ -434,10 +435,10 @@ def overflow(server, far):
     before_bytes = memory_bytes(server)
     for _ in range(LISTS):
         start_s = time.monotonic()
-        published = server.json("POST", "/json/topic?topic=box", [{"data": ITEM}] * LIST)
+        published = server.json("POST", "/json/topic?topic=box", [{"data": ITEM}] * LIST, within_s=PATIENCE_S)
         assert published.status == 202, f"received {published.status} to what was published, expected 202"
         far.ids += published.value["ids"]
-        far.beside += [event.last_event_id for event in beside.read_events(LIST)]
+        far.beside += [event.last_event_id for event in beside.read_events(LIST, PATIENCE_S)]
         far.slowest_s = max(far.slowest_s, time.monotonic() - start_s)
         beside.let_go()
     far.box_bytes = memory_bytes(server) - before_bytes
@@ -499,8 +500,9 @@ def test_a_client_that_reads_nothing_costs_bounded_memory(server, far):
 @pytest.mark.required(NOTICED)
 def test_a_subscriber_that_reads_nothing_costs_bounded_memory(server, far):
     """A mailbox without bounds turns one sleeping phone into the end of the server."""
-    # 39 MB are published: the mailbox holds 2 of them and the history 1, the rest is the allocator's (11 were seen).
-    grown, limit = far.told().box_bytes / 1e6, 20
+    # 39 MB are published: the mailbox holds 2 of them and the history 1, the rest is the allocator's (11 were seen,
+    # and 21 with six times more to do than cores).
+    grown, limit = far.told().box_bytes / 1e6, 28
     assert grown < limit, (
         f"grew by {grown:.1f} MB for a subscriber that does not read, expected less than {limit}"
     )
@@ -509,8 +511,8 @@ def test_a_subscriber_that_reads_nothing_costs_bounded_memory(server, far):
 @pytest.mark.required("#event-stream-interpretation")
 def test_a_client_that_reads_nothing_slows_no_subscriber(server, far):
     """What is published to both is due to the one that reads, whatever the other does."""
-    # Who waits for the one that reads nothing waits for ever: 5 s are the story's patience. 2 s were seen on a busy machine.
-    limit_s = 4
+    # Who waits for the one that reads nothing waits for ever. With six times more to do than cores 4.2 s were seen.
+    limit_s = 5
     assert far.told().beside == far.ids
     assert far.slowest_s < limit_s, (
         f"took {far.slowest_s:.1f} s to have {LIST} events read, expected less than {limit_s} s"

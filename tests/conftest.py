@@ -1,12 +1,17 @@
 """Tests of the contract import it as the servers do: from servers/."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "servers"))
+
+# A job in the background of a shell ignores Ctrl-C, and so would all it starts: tests that send one would wait in vain.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):
