@@ -755,7 +755,9 @@ def test_two_hundred_clients_leave_nothing_behind(server, comings, what):
         grown, limit = min(second - first, third - second), MANY // 2
     else:
         grown, limit = third - first, MANY // 10
-    assert grown <= limit, f"{first}, {second}, {third} {what} after each hundred clients, expected {limit} more at most"
+    assert grown <= limit, (
+        f"{first}, {second}, {third} {what} after each hundred clients, expected {limit} more at most"
+    )
 
 
 @pytest.mark.required(NOTICED)
