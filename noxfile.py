@@ -7,6 +7,9 @@ import nox
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["conformance"]
+LOAD_TESTS = [
+    f"tests/test_{name}.py" for name in ("calibrate", "locust", "publisher", "reactor", "scenarios", "tally")
+]
 nox.needs_version = ">=2024.3.2"
 
 
@@ -29,13 +32,21 @@ def conformance(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test sseproof itself and its server files: `nox -s tests -- -k wire`."""
     session.install("-e", ".", "websockets")
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    ignored = [f"--ignore={file}" for file in LOAD_TESTS]
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *ignored, *session.posargs)
+
+
+@nox.session
+def loadtests(session: nox.Session) -> None:
+    """Test the load users, the publisher and the calibration, which need locust: `nox -s loadtests -- -k tally`."""
+    session.install("-e", ".[bench,benchmarks]")
+    session.run("pytest", "-n", "2", *(session.posargs or LOAD_TESTS))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types: ruff for all of it, mypy --strict for sseproof/."""
-    session.install("-e", ".[lint]")
+    session.install("-e", ".[lint,bench]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
@@ -61,3 +72,17 @@ def cases(session: nox.Session) -> None:
     """Write docs/cases.md and tests/cases.txt anew, from the cases, the flaws and the known failures."""
     session.install("-e", ".")
     session.run("python", "-m", "sseproof.catalogue")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what SSE, polling and WebSocket cost: `nox -s bench -- --profile full`; `-- --help` has examples."""
+    session.install("-e", ".[bench]")
+    session.run("python", "-m", "sseproof.bench", *session.posargs, interrupt_timeout=15)
+
+
+@nox.session
+def calibrate(session: nox.Session) -> None:
+    """Hold our load generator against other clients and known truth: `nox -s calibrate -- --quick`."""
+    session.install("-e", ".[bench,benchmarks]")
+    session.run("python", "-m", "sseproof.calibrate", *session.posargs, interrupt_timeout=15)

@@ -4,39 +4,29 @@ Strategy: `prepare` lets uv build the script's environment as of one day (downlo
 `uv run --script` starts it on a leash (leash.py), so that no server outlives its launcher, however that ends.
 A server is up when it has printed its URL and GET /json/about answers 200 with a JSON object. Whatever it
 prints goes to an unnamed temporary file and is what an error quotes.
-
-It has more lines than most because half of them are sentences: each way not to come up has its own, with a way out.
 """
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import json
-import os
 import re
-import select
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
 from sseproof import probe
-from sseproof.environment import PREPARE_S, ROOT, LaunchError, last_lines, prepare, uv_bin, uv_environ
+from sseproof.environment import PREPARE_S, ROOT, LaunchError, prepare, uv_bin, uv_environ
+from sseproof.leashed import Leashed
 from sseproof.transcript import printable
 
 SERVERS = ROOT / "servers"
-_LEASH = Path(__file__).with_name("leash.py")
 _URL = re.compile(r"^http://(?P<host>[\w.]+|\[[\w:.]+\]):(?P<port>\d+)/?\r?\n", re.MULTILINE)
-_KEPT_BYTES = 64 * 1024
 
 __all__ = ["LaunchError", "Server", "UnknownServer", "begin", "find", "launch"]
 
@@ -68,15 +58,22 @@ def _find(name: str, known: dict[str, Path]) -> Path:
     raise UnknownServer(name, what, hint=choice)
 
 
-def launch(script: Path, *options: str, with_: Sequence[str] = (), within_s: float = 30) -> Server:
+def launch(
+    script: Path,
+    *options: str,
+    with_: Sequence[str] = (),
+    within_s: float = 30,
+    cores: Collection[int] = (),
+) -> Server:
     """Start a server file on a free port and return it once it answers; options are its command line's.
 
-    `with_` are requirements that replace its own ("fastapi==0.135.4"). The limit counts from the moment uv has
-    started Python: what uv has to download first is not the server's time. Raises LaunchError.
+    `with_` are requirements that replace its own ("fastapi==0.135.4"). `cores` are those that it and all it starts
+    may run on, any when none is named. The limit counts from the moment uv has started Python: what uv has to
+    download first is not the server's time. Raises LaunchError.
     """
     prepare(script)
     extra = [part for requirement in with_ for part in ("--with", requirement)]
-    server = Server(script, [*extra, "--script", str(script), "--port", "0", *options])
+    server = Server(script, [*extra, "--script", str(script), "--port", "0", *options], cores)
     try:
         _wait_until_up(server, within_s)
     except BaseException:  # Ctrl-C too
@@ -102,126 +99,20 @@ def begin(script: Path, *options: str, with_: Sequence[str] = ()) -> Future[Serv
     return future
 
 
-class Server:
+class Server(Leashed):
     """A server's processes: a leash, uv, Python and whatever that starts. Leaving the context stops them.
 
-    `host`, `port` and `about` (the answer of /json/about) are filled in by `launch`.
+    `pid` is that of `uv run`, `about` (the answer of /json/about) has Python's; it, `host` and `port` are filled in
+    by `launch`.
     """
 
-    def __init__(self, script: Path, arguments: Sequence[str]) -> None:
+    def __init__(self, script: Path, arguments: Sequence[str], cores: Collection[int] = ()) -> None:
+        command = [uv_bin(script.stem), "run", "--quiet", *arguments]
+        super().__init__(script.stem, command, environ=uv_environ(), cores=cores)
         self.script = script
-        self.name = script.stem
         self.host = "127.0.0.1"
         self.port = 0
         self.about: dict[str, Any] = {}
-        self.code: int | None = None  # its exit code, once it has ended; a signal is negative
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the leash)
-        command = [sys.executable, "-I", "-S", str(_LEASH), uv_bin(self.name), "run", "--quiet", *arguments]
-        self._leash = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=uv_environ(),
-            start_new_session=True,  # a Ctrl-C at the terminal is ours to handle
-            bufsize=0,
-        )
-        self.pid = 0  # of `uv run`, which leads the server's process group; `about` has Python's
-        self._words: str | None = None  # what the log held when it was closed
-        self._closed_bytes = 0
-        self._listen(10.0)
-
-    @property
-    def alive(self) -> bool:
-        """Tell whether the server's main process is still there."""
-        return not self.wait(0)
-
-    def wait(self, within_s: float) -> bool:
-        """Wait until the server has ended, with all it had started; False when it has not in that time."""
-        deadline_s = time.monotonic() + within_s
-        while self.code is None and self._listen(deadline_s - time.monotonic()):
-            pass
-        return self.code is not None
-
-    def _listen(self, wait_s: float) -> bool:
-        """Take the leash's next report; False when none came in time."""
-        pipe = self._leash.stdout
-        if self.code is not None or pipe is None:
-            return False
-        if not select.select([pipe], [], [], max(0.0, wait_s))[0]:
-            return False
-        news = os.read(pipe.fileno(), 4096)
-        for line in news.decode().splitlines():
-            what, number = line.split()
-            if what == "pid":
-                self.pid = int(number)
-            else:  # uv says 128 + n for a server that signal n ended
-                self.code = int(number) if int(number) <= 128 else 128 - int(number)
-        if not news:  # the leash itself was killed: what it held must not stay
-            self.code = -signal.SIGKILL
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid or self._leash.pid, signal.SIGKILL)
-        return True
-
-    @property
-    def printed_bytes(self) -> int:
-        """Tell how much it has printed, as a place for `printed` to begin at."""
-        return self._closed_bytes if self._log.closed else os.fstat(self._log.fileno()).st_size
-
-    def printed(self, since_bytes: int = 0) -> str:
-        """Return what it has printed, stdout and stderr as they came: the last 64 KiB of what came since."""
-        if self._words is not None:
-            return self._words
-        size = self.printed_bytes
-        start = max(since_bytes, size - _KEPT_BYTES)
-        kept = os.pread(self._log.fileno(), max(0, size - start), start)
-        return kept.decode("utf-8", "backslashreplace")
-
-    def last_words(self, lines: int = 15) -> str:
-        """Return the last lines it has printed, safe to show."""
-        return last_lines(self.printed(), lines)
-
-    def stop(self, within_s: float = 5.0) -> int:
-        """Send SIGTERM, after `within_s` SIGKILL to the whole group; return the exit code.
-
-        SIGTERM goes to uv, which forwards it: so the server sees it once. Nothing of the group is left after.
-        """
-        self.send_signal(signal.SIGTERM)
-        if not self.wait(within_s):
-            self.kill()
-        self._close()
-        return self.code if self.code is not None else -signal.SIGKILL
-
-    def kill(self) -> None:
-        """End the whole group at once."""
-        self.send_signal(signal.SIGKILL)
-        if not self.wait(10.0):
-            self._leash.kill()
-            self.wait(1.0)
-        self._close()
-
-    def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal and go on; `wait` tells when it has ended."""
-        if self.code is None and self._leash.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._leash.stdin.write(b"%d\n" % number)
-
-    def _close(self) -> None:
-        """Let go of the leash, which ends it and, were there still one, the server."""
-        if self._words is None:
-            self._closed_bytes = self.printed_bytes
-            self._words = self.printed()
-            self._log.close()
-        for pipe in (self._leash.stdin, self._leash.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._leash.wait()
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def _wait_until_up(server: Server, within_s: float) -> None:

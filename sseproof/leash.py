@@ -1,7 +1,7 @@
 """Hold a command on a leash: when whoever holds the other end goes away, the command ends.
 
-Run by path as a process of its own (``python leash.py COMMAND...``), by launch.py only. It starts the command
-in a new process group and then reads orders from stdin, one signal number a line. A pipe is closed by the
+Run by path as a process of its own (``python leash.py [--cores=0,1] COMMAND...``), by leashed.py only. It starts the
+command in a new process group, on those cores if any are named, and then reads orders from stdin, one signal number a line. A pipe is closed by the
 kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody wants this server any
 more. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
 once the command and all it has started are gone.
@@ -31,6 +31,8 @@ def main(command: list[str]) -> None:
     """Start the command, obey until it ends, and leave nothing of it behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if command[0].startswith("--cores="):  # before the command starts, so that all it starts inherits them
+        os.sched_setaffinity(0, map(int, command.pop(0).removeprefix("--cores=").split(",")))
     # What the command prints goes to our stderr, a file: our stdin and stdout belong to the orders and reports.
     printed, printing = os.pipe()
     child = subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -33,3 +34,22 @@ def describe() -> dict[str, Any]:
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def limits() -> dict[str, Any]:
+    """Describe what else bounds a load: the processor's name, open files (soft, hard), local ports, socket queue."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lines = _read("/proc/cpuinfo").splitlines()
+    return {
+        "cpu": next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), ""),
+        "open_files": [soft, hard],
+        "local_ports": _read("/proc/sys/net/ipv4/ip_local_port_range").split(),
+        "somaxconn": _read("/proc/sys/net/core/somaxconn").strip(),
+    }
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,9 +1,12 @@
 """What a run leaves behind: one JSON object per line, each flushed as soon as it is known.
 
-A file opens with a header, goes on with servers and verdicts as they come, and is closed by a footer.
+A file opens with a header, goes on with servers and verdicts (of a benchmark: trials) as they come, and is closed by
+a footer.
 Only a run that went its whole way writes the footer, so a file without one is a run cut short, however
 it ended: Ctrl-C, a crash, a full disk. Rule of the file: whatever is shown of a run (the matrix, the
 page, the exit code's reasons) is computed from what read() gives, never from a run's memory.
+
+It has more lines than most because conformance and bench write the same kind of file.
 """
 
 from __future__ import annotations
@@ -65,16 +68,31 @@ FIELDS = {
 }
 """What each kind of line has at least."""
 
+BENCH_FIELDS = {
+    "header": ("run", "started", "machine", "seed", "servers", "planned"),
+    "resumed": ("started", "load_average"),
+    "server": ("name", "about"),
+    "trial": ("number", "block", "scenario", "way", "server", "state", "reason", "marks", "load"),
+    "footer": ("counts", "seconds"),
+}
+"""The same for a benchmark's file."""
+
 
 class ResultsError(Exception):
     """A file that holds no readable results; the message says what it holds instead."""
 
 
 class Writer:
-    """Write one run's file, a line at a time; refuses a file that is there already."""
+    """Write one run's file, a line at a time; refuses a file that is there already, unless it is to go on with it."""
 
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, header: Mapping[str, Any], *, resume: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if resume:
+            self._file = path.open("r+", encoding="ascii")
+            self._file.truncate(path.read_bytes().rfind(b"\n") + 1)  # what was cut in mid-write
+            self._file.seek(0, 2)
+            self.line("resumed", header)
+            return
         try:
             self._file = path.open("x", encoding="ascii")
         except FileExistsError:
@@ -109,27 +127,7 @@ def read(path: Path | str) -> pd.DataFrame:
     """
     import pandas as pd  # half a second that no worker of a run has to spend
 
-    path = Path(path)
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ResultsError(f"cannot read {path}: {error.strerror}") from None
-    records: list[dict[str, Any]] = []
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end was cut in mid-write
-        try:
-            record = json.loads(line)
-            sound = all(name in record for name in FIELDS[record["kind"]])
-        except (ValueError, TypeError, KeyError):
-            record, sound = {"kind": None}, False
-        if number == 1 and (record["kind"] != "header" or record.get("format") != FORMAT):
-            raise ResultsError(
-                f"{path} is no result file of this version: its first line is no header of format {FORMAT}"
-            )
-        if not sound:
-            raise ResultsError(f"{path}, line {number}, is damaged: {line[:60]!r}")
-        records.append(record)
-    if not records:
-        raise ResultsError(f"{path} holds no results: it is empty or was cut in its first line")
+    records = read_lines(path, FIELDS)
     rows = [record for record in records if record["kind"] == "verdict"]
     missing = {"str": "", "float": math.nan, "object": None}
     columns = {name: [row.get(name, missing[kind]) for row in rows] for name, kind in COLUMNS.items()}
@@ -142,6 +140,35 @@ def read(path: Path | str) -> pd.DataFrame:
         "complete": footer is not None and sum(footer["counts"].values()) == len(rows),
     }
     return frame
+
+
+def read_lines(path: Path | str, fields: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:
+    """Read a file's records, each of a kind that `fields` names and with at least those fields; the first is the header.
+
+    Raises ResultsError for anything that is no such file.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise ResultsError(f"cannot read {path}: {error.strerror}") from None
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end was cut in mid-write
+        try:
+            record = json.loads(line)
+            sound = all(name in record for name in fields[record["kind"]])
+        except (ValueError, TypeError, KeyError):
+            record, sound = {"kind": None}, False
+        if number == 1 and (record["kind"] != "header" or record.get("format") != FORMAT):
+            raise ResultsError(
+                f"{path} is no result file of this version: its first line is no header of format {FORMAT}"
+            )
+        if not sound:
+            raise ResultsError(f"{path}, line {number}, is damaged: {line[:60]!r}")
+        records.append(record)
+    if not records:
+        raise ResultsError(f"{path} holds no results: it is empty or was cut in its first line")
+    return records
 
 
 def sentence(case: str) -> str:

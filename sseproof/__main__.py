@@ -1,0 +1,26 @@
+"""The command line: `sseproof show RUN` tells a benchmark's run again."""
+
+from __future__ import annotations
+
+import sys
+
+from sseproof import show
+
+USAGE = "usage: sseproof show RUN   (a run's id, or its bench.jsonl)"
+
+
+def main() -> int:
+    """Do what the command line says and return its exit code."""
+    match sys.argv[1:]:
+        case ["show", *arguments]:
+            return show.main(arguments)
+        case ["-h" | "--help"]:
+            print(USAGE)
+            return 0
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

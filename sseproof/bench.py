@@ -1,0 +1,165 @@
+"""The benchmark's runner: trials one after the other, each record on disk before the next begins.
+
+    nox -s bench -- --profile quick --scenario broadcast --server stdlib_asyncio
+
+Strategy: plan.py says what is run in which order, trial.py runs one and gives its record, this module writes it down,
+tells it in a line and goes on. Rule of the file: no trial stops the run, and Ctrl-C loses at most the trial it is in;
+`--resume` does the rest of the same plan.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sseproof import environment, launch, machine, results, show, trial
+from sseproof.benchoptions import Options, UsageError, read_options
+from sseproof.plan import Trial
+from sseproof.progress import Progress
+
+PACKAGES = ("gevent", "h11", "hdrhistogram", "locust", "numpy", "psutil", "uv", "wsproto")
+
+
+def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
+    """Do what the command line says and return its exit code."""
+    try:
+        options = read_options(arguments, root)
+    except (UsageError, results.ResultsError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 3 if isinstance(error, results.ResultsError) else 2
+    path = root / "results" / options.run / "bench.jsonl"
+    before = signal.signal(signal.SIGTERM, _as_ctrl_c)
+    cores = os.sched_getaffinity(0)
+    try:
+        code = _run(options, path)
+    except (results.ResultsError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        rest = f"nox -s bench -- --resume {options.run}"
+        print(
+            f"\nbench: interrupted; finished trials are in {path.relative_to(root)}; the rest: {rest}",
+            file=sys.stderr,
+        )
+        code = 130
+    finally:
+        os.sched_setaffinity(0, cores)
+        signal.signal(signal.SIGTERM, before)
+    if path.exists():
+        _tell(path, root)
+    return code
+
+
+def _as_ctrl_c(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(options: Options, path: Path) -> int:
+    server_cores, generator_cores = _split(sorted(os.sched_getaffinity(0)))
+    if generator_cores:
+        os.sched_setaffinity(
+            0, generator_cores
+        )  # this thread's and the sampler's: the server's core is its own
+    setting = trial.Setting(
+        scripts=options.scripts,
+        server_cores=server_cores,
+        generator_cores=generator_cores,
+        processes=options.processes,
+        conformance=options.conformance,
+    )
+    for script in options.scripts.values():
+        with contextlib.suppress(launch.LaunchError):  # its trials say so
+            environment.prepare(script)  # what uv has to download is no trial's time
+    counts: Counter[str] = Counter()
+    began_s = time.monotonic()
+    progress = Progress(options.trials, options.done)
+    progress.say(f"run {options.run}, profile {options.profile}, seed {options.seed}")
+    progress.say(_where(server_cores, generator_cores))
+    lacking = dict(options.lacking)
+    with results.Writer(path, _header(options, setting), resume=options.resumed) as writer:
+        told: set[str] = set(options.told)
+        for each in options.trials:
+            if each.number in options.done:
+                continue
+            progress.begin(each)
+            record = _one(each, setting, lacking, progress)
+            about = record.pop("about", None)
+            if about is not None and each.server not in told:
+                writer.line("server", {"name": each.server, "about": about})
+                told.add(each.server)
+            writer.line("trial", record)
+            counts[record["state"]] += 1
+            progress.finish(each, record)
+        counts += Counter(options.done.values())
+        writer.line("footer", {"counts": counts, "seconds": round(time.monotonic() - began_s, 1)})
+    return 1 if counts["failed"] else 0
+
+
+def _one(
+    each: Trial, setting: trial.Setting, lacking: dict[tuple[str, str], str], progress: Progress
+) -> dict[str, Any]:
+    """Run a trial, unless its server is known not to have what it takes."""
+    reason = lacking.get((each.server, each.way.needs))
+    if reason:
+        return trial.blank(each) | {"state": "skipped", "reason": reason}
+    record = trial.run(each, setting, progress.live)
+    if record["state"] == "skipped":
+        lacking[each.server, each.way.needs] = record["reason"]
+    return record
+
+
+def _split(cores: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Give the first core to the server and the others to the generator; nothing where there is only one."""
+    return ([cores[0]], list(cores[1:])) if len(cores) > 1 else ([], [])
+
+
+def _where(server: Sequence[int], generator: Sequence[int]) -> str:
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    noisy = (
+        f"; load average {load:.1f} before the run: something else is at work here"
+        if load > cores / 2
+        else ""
+    )
+    if not generator:
+        return f"one core for server and generator: their figures are mixed{noisy}"
+    names = ", ".join(map(str, generator))
+    return f"server on core {server[0]}, generator and publisher on core {names}{noisy}"
+
+
+def _header(options: Options, setting: trial.Setting) -> dict[str, Any]:
+    now = {"started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "load_average": os.getloadavg()[0]}
+    if options.resumed:
+        return now | {"revision": machine.revision(environment.ROOT)}
+    return now | {
+        "run": options.run,
+        "revision": machine.revision(environment.ROOT),
+        "machine": machine.describe() | machine.limits(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "seed": options.seed,
+        "servers": {name: str(script) for name, script in options.scripts.items()},
+        "planned": len(options.trials),
+        "options": options.chosen,
+        "server_cores": setting.server_cores,
+        "generator_cores": setting.generator_cores,
+    }
+
+
+def _tell(path: Path, root: Path) -> None:
+    try:
+        sys.stdout.write(show.show(path))
+    except results.ResultsError as error:
+        print(f"bench: {error}", file=sys.stderr)
+    print(f"{path.relative_to(root)}; again: sseproof show {path.parent.name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

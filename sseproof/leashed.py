@@ -1,0 +1,144 @@
+"""A command on a leash, seen by who holds it: started, watched, ended with all it has started.
+
+The leash itself is a process (leash.py), so that the command ends however its holder ends. Rule of the file: whatever
+is asked of a command has a limit, and after `stop` or `kill` nothing of it is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from sseproof.environment import last_lines
+
+_LEASH = Path(__file__).with_name("leash.py")
+_KEPT_BYTES = 64 * 1024
+
+
+class Leashed:
+    """A command and its process group. Leaving the context stops them; `name` is what messages call it."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, environ: Mapping[str, str], cores: Collection[int] = ()
+    ) -> None:
+        self.name = name
+        self.code: int | None = None  # its exit code, once it has ended; a signal is negative
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the leash)
+        pinned = [f"--cores={','.join(map(str, sorted(cores)))}"] if cores else []
+        self._leash = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_LEASH), *pinned, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environ,
+            start_new_session=True,  # a Ctrl-C at the terminal is ours to handle
+            bufsize=0,
+        )
+        self.pid = 0  # which leads the command's process group
+        self._words: str | None = None  # what the log held when it was closed
+        self._closed_bytes = 0
+        self._listen(10.0)
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the command's main process is still there."""
+        return not self.wait(0)
+
+    def wait(self, within_s: float) -> bool:
+        """Wait until the command has ended, with all it had started; False when it has not in that time."""
+        deadline_s = time.monotonic() + within_s
+        while self.code is None and self._listen(deadline_s - time.monotonic()):
+            pass
+        return self.code is not None
+
+    def _listen(self, wait_s: float) -> bool:
+        """Take the leash's next report; False when none came in time."""
+        pipe = self._leash.stdout
+        if self.code is not None or pipe is None:
+            return False
+        if not select.select([pipe], [], [], max(0.0, wait_s))[0]:
+            return False
+        news = os.read(pipe.fileno(), 4096)
+        for line in news.decode().splitlines():
+            what, number = line.split()
+            if what == "pid":
+                self.pid = int(number)
+            else:  # a shell or uv says 128 + n for what signal n ended
+                self.code = int(number) if int(number) <= 128 else 128 - int(number)
+        if not news:  # the leash itself was killed: what it held must not stay
+            self.code = -signal.SIGKILL
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid or self._leash.pid, signal.SIGKILL)
+        return True
+
+    @property
+    def printed_bytes(self) -> int:
+        """Tell how much it has printed, as a place for `printed` to begin at."""
+        return self._closed_bytes if self._log.closed else os.fstat(self._log.fileno()).st_size
+
+    def printed(self, since_bytes: int = 0) -> str:
+        """Return what it has printed, stdout and stderr as they came: the last 64 KiB of what came since."""
+        if self._words is not None:
+            return self._words
+        size = self.printed_bytes
+        start = max(since_bytes, size - _KEPT_BYTES)
+        kept = os.pread(self._log.fileno(), max(0, size - start), start)
+        return kept.decode("utf-8", "backslashreplace")
+
+    def last_words(self, lines: int = 15) -> str:
+        """Return the last lines it has printed, safe to show."""
+        return last_lines(self.printed(), lines)
+
+    def stop(self, within_s: float = 5.0) -> int:
+        """Send SIGTERM, after `within_s` SIGKILL to the whole group; return the exit code.
+
+        SIGTERM goes to the command alone, for uv forwards it: so a server sees it once. Nothing of the group is left after.
+        """
+        self.send_signal(signal.SIGTERM)
+        if not self.wait(within_s):
+            self.kill()
+        self._close()
+        return self.code if self.code is not None else -signal.SIGKILL
+
+    def kill(self) -> None:
+        """End the whole group at once."""
+        self.send_signal(signal.SIGKILL)
+        if not self.wait(10.0):
+            self._leash.kill()
+            self.wait(1.0)
+        self._close()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal and go on; `wait` tells when it has ended."""
+        if self.code is None and self._leash.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._leash.stdin.write(b"%d\n" % number)
+
+    def _close(self) -> None:
+        """Let go of the leash, which ends it and, were there still one, the command."""
+        if self._words is None:
+            self._closed_bytes = self.printed_bytes
+            self._words = self.printed()
+            self._log.close()
+        for pipe in (self._leash.stdin, self._leash.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._leash.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,235 @@
+"""What a benchmark run does, as data: scenarios and profiles from loadtest/scenarios.toml, trials in a random order.
+
+A *way* is a transport as a scenario uses it (`poll-1s` is polling once a second). A run is cut into blocks: of each
+way, all servers are measured in the same blocks, so that servers can be compared pair by pair under the same
+conditions, and within a block the order is by chance. A way with fewer trials than others is spread over the blocks.
+Rule of the file: it starts nothing, and the same seed gives the same plan, so that `--resume` finds its place.
+
+It has more lines than most because reading a table strictly means a sentence for each way it can be wrong.
+"""
+
+from __future__ import annotations
+
+import random
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from sseproof.ledger import near
+
+PROFILES = ("quick", "full", "soak")
+TRANSPORTS = ("sse", "poll", "long-poll", "websocket")
+
+
+class PlanError(Exception):
+    """A choice or a file that cannot be right; the message names the way out."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """The numbers of one trial. Rates are per second; a rate of 0 means that nothing is published."""
+
+    users: int
+    spawn_rate: float
+    warm_up_s: float
+    measure_s: float
+    drain_s: float = 2.0
+    publish_rate: float = 0.0
+    payload_bytes: int = 0
+    trials: int = 1
+    options: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long locust is at it, from the first user to the last event waited for."""
+        return self.users / self.spawn_rate + self.warm_up_s + self.measure_s + self.drain_s
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to get a scenario's events, and what it stands on."""
+
+    name: str
+    transport: str
+    options: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    needs: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One locustfile with its ways, and for each profile the ways' numbers."""
+
+    name: str
+    file: Path
+    shows: str
+    servers: tuple[str, ...]
+    ways: Mapping[str, Way]
+    profiles: Mapping[str, Mapping[str, Load]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fresh server under one load. `number` is its place in the run, from 1; `block` counts from 1 too."""
+
+    number: int
+    block: int
+    scenario: str
+    file: Path
+    way: Way
+    server: str
+    load: Load
+
+
+# -- reading the file
+
+
+def read(path: Path) -> dict[str, Scenario]:
+    """Read the scenarios; raises PlanError for what is no TOML, an unknown key or a number that cannot be."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlanError(f"{path.name}: {error}") from None
+    _known(document, {"scenarios"}, path.name)
+    return {
+        name: _scenario(name, table, path.parent, f"{path.name}, scenarios.{name}")
+        for name, table in document.get("scenarios", {}).items()
+    }
+
+
+def _scenario(name: str, table: Mapping[str, Any], folder: Path, place: str) -> Scenario:
+    _known(table, {"file", "shows", "servers", "cases", "transports", "profiles"}, place)
+    if missing := {"file", "shows", "transports", "profiles"} - table.keys():
+        raise PlanError(f"{place}: {min(missing)} is missing")
+    ways = {
+        way: _way(way, given, table.get("cases", ()), f"{place}.transports.{way}")
+        for way, given in table["transports"].items()
+    }
+    profiles = {}
+    for profile, numbers in table["profiles"].items():
+        where = f"{place}.profiles.{profile}"
+        _known({profile: 0}, set(PROFILES), f"{place}.profiles")
+        of_all = {key: value for key, value in numbers.items() if key != "transports"}
+        chosen = numbers.get("transports", {key: {} for key in ways})
+        _known(chosen, set(ways), f"{where}.transports")
+        profiles[profile] = {
+            way: _load({**of_all, **own}, f"{where} for {way}") for way, own in chosen.items()
+        }
+    servers = tuple(table.get("servers", ()))
+    return Scenario(name, folder / table["file"], table["shows"], servers, ways, profiles)
+
+
+def _way(name: str, given: Mapping[str, Any], cases: Iterable[str], place: str) -> Way:
+    _known(given, {"transport", "options", "cases", "needs"}, place)
+    transport = given.get("transport", name)
+    _known({transport: 0}, set(TRANSPORTS), f"{place}, transport")
+    every = (*cases, *given.get("cases", ()))
+    return Way(name, transport, tuple(given.get("options", ())), every, given.get("needs", ""))
+
+
+def _load(given: Mapping[str, Any], place: str) -> Load:
+    _known(given, {field.name for field in fields(Load)}, place)
+    for key in ("users", "spawn_rate", "warm_up_s", "measure_s"):
+        if key not in given:
+            raise PlanError(f"{place}: {key} is missing")
+    may_be_0 = {"warm_up_s", "drain_s", "publish_rate", "payload_bytes"}
+    for key, value in given.items():
+        whole = key in {"users", "payload_bytes", "trials"}
+        if key == "options":
+            continue
+        if (
+            not isinstance(value, int if whole else int | float)
+            or value < 0
+            or (not value and key not in may_be_0)
+        ):
+            wanted = f"a {'whole ' if whole else ''}number {'from' if key in may_be_0 else 'above'} 0"
+            raise PlanError(f"{place}: {key} is {value!r}, expected {wanted}")
+    return Load(**{**given, "options": tuple(given.get("options", ()))})
+
+
+def _known(table: Mapping[str, Any], names: set[str], place: str) -> None:
+    for key in table:
+        if key not in names:
+            raise PlanError(f"{place}: there is no {key!r}{near(key, names) or _all(names)}")
+
+
+def _all(names: Iterable[str]) -> str:
+    return f"; there are {', '.join(sorted(names)) or 'none'}"
+
+
+# -- choosing
+
+
+def choose(
+    scenarios: Mapping[str, Scenario],
+    profile: str,
+    servers: Sequence[str],
+    *,
+    names: Sequence[str] = (),
+    transports: Sequence[str] = (),
+    trials: int | None = None,
+    seed: int,
+) -> list[Trial]:
+    """Plan a run in the order of its trials; raises PlanError naming near matches.
+
+    Without `names` all scenarios of the profile are run. A transport means every way that uses it, a way's name
+    that one, also where the profile leaves it out. `trials` goes before the profile's.
+    """
+    _one_of(profile, PROFILES, "profile")
+    ways = {way.name: way for scenario in scenarios.values() for way in scenario.ways.values()}
+    for name in names:
+        _one_of(name, scenarios, "scenario")
+    for name in transports:
+        _one_of(name, {*ways, *(way.transport for way in ways.values())}, "transport")
+    combinations = []
+    for scenario in (scenarios[name] for name in dict.fromkeys(names or scenarios)):
+        if profile not in scenario.profiles:
+            if names:
+                there = _all(scenario.profiles)
+                raise PlanError(f"scenario {scenario.name} has no profile {profile!r}{there}")
+            continue
+        if not scenario.file.is_file():
+            if names:
+                raise PlanError(f"scenario {scenario.name} has no file: {scenario.file.name} is not there")
+            continue
+        wanted = [server for server in servers if not scenario.servers or server in scenario.servers]
+        for way, load in _loads(scenario, profile, transports).items():
+            load = replace(load, trials=trials or load.trials)
+            combinations.append((scenario, scenario.ways[way], load, wanted))
+    if not any(wanted for *_, wanted in combinations):
+        raise PlanError(
+            "nothing is left to measure: no scenario chosen has this profile, transport and server"
+        )
+    return _in_order(combinations, random.Random(seed))
+
+
+def _loads(scenario: Scenario, profile: str, transports: Sequence[str]) -> dict[str, Load]:
+    """Give the chosen ways; one that is named but not in the profile takes the numbers of the profile's first."""
+    there = scenario.profiles[profile]
+    if not transports:
+        return dict(there)
+    named = {way.name: way for way in scenario.ways.values() if way.name in transports}
+    kinds = [way for way in there if scenario.ways[way].transport in transports]
+    return {way: there.get(way) or next(iter(there.values())) for way in dict.fromkeys([*named, *kinds])}
+
+
+def _one_of(name: str, names: Iterable[str], what: str) -> None:
+    names = list(names)
+    if name not in names:
+        raise PlanError(f"there is no {what} {name!r}{near(name, names) or _all(names)}")
+
+
+def _in_order(
+    combinations: Sequence[tuple[Scenario, Way, Load, Sequence[str]]], chance: random.Random
+) -> list[Trial]:
+    blocks: list[list[Trial]] = [[] for _ in range(max(load.trials for _, _, load, _ in combinations))]
+    for scenario, way, load, servers in combinations:
+        for block in chance.sample(range(len(blocks)), load.trials):
+            blocks[block] += [
+                Trial(0, block + 1, scenario.name, scenario.file, way, server, load) for server in servers
+            ]
+    for trials in blocks:
+        chance.shuffle(trials)
+    return [replace(trial, number=number) for number, trial in enumerate((t for b in blocks for t in b), 1)]
