@@ -8,7 +8,11 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["conformance"]
 LOAD_TESTS = [
-    f"tests/test_{name}.py" for name in ("calibrate", "locust", "publisher", "reactor", "scenarios", "tally")
+    f"tests/test_{name}.py"
+    for name in (
+        *("bench", "calibrate", "intervals", "locust", "publisher"),
+        *("reactor", "scenarios", "show", "tally", "trial"),
+    )
 ]
 nox.needs_version = ">=2024.3.2"
 
@@ -38,7 +42,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def loadtests(session: nox.Session) -> None:
-    """Test the load users, the publisher and the calibration, which need locust: `nox -s loadtests -- -k tally`."""
+    """Test the benchmark, its load users and their calibration, which need locust: `nox -s loadtests -- -k tally`."""
     session.install("-e", ".[bench,benchmarks]")
     session.run("pytest", "-n", "2", *(session.posargs or LOAD_TESTS))
 

@@ -16,7 +16,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ def _as_ctrl_c(*_: object) -> None:
 
 
 def _run(options: Options, path: Path) -> int:
+    facts = machine.describe() | machine.limits()
     server_cores, generator_cores = _split(sorted(os.sched_getaffinity(0)))
     if generator_cores:
         os.sched_setaffinity(
@@ -79,19 +81,15 @@ def _run(options: Options, path: Path) -> int:
     for script in options.scripts.values():
         with contextlib.suppress(launch.LaunchError):  # its trials say so
             environment.prepare(script)  # what uv has to download is no trial's time
-    counts: Counter[str] = Counter()
+    counts = Counter(options.done.values())
+    told = set(options.told)
     began_s = time.monotonic()
     progress = Progress(options.trials, options.done)
     progress.say(f"run {options.run}, profile {options.profile}, seed {options.seed}")
     progress.say(_where(server_cores, generator_cores))
-    lacking = dict(options.lacking)
-    with results.Writer(path, _header(options, setting), resume=options.resumed) as writer:
-        told: set[str] = set(options.told)
-        for each in options.trials:
-            if each.number in options.done:
-                continue
-            progress.begin(each)
-            record = _one(each, setting, lacking, progress)
+    with results.Writer(path, _header(options, setting, facts), resume=options.resumed) as writer:
+
+        def keep(each: Trial, record: dict[str, Any]) -> None:
             about = record.pop("about", None)
             if about is not None and each.server not in told:
                 writer.line("server", {"name": each.server, "about": about})
@@ -99,22 +97,44 @@ def _run(options: Options, path: Path) -> int:
             writer.line("trial", record)
             counts[record["state"]] += 1
             progress.finish(each, record)
-        counts += Counter(options.done.values())
+
+        _trials(options, setting, progress, keep)
         writer.line("footer", {"counts": counts, "seconds": round(time.monotonic() - began_s, 1)})
     return 1 if counts["failed"] else 0
 
 
-def _one(
-    each: Trial, setting: trial.Setting, lacking: dict[tuple[str, str], str], progress: Progress
-) -> dict[str, Any]:
-    """Run a trial, unless its server is known not to have what it takes."""
-    reason = lacking.get((each.server, each.way.needs))
-    if reason:
-        return trial.blank(each) | {"state": "skipped", "reason": reason}
-    record = trial.run(each, setting, progress.live)
-    if record["state"] == "skipped":
-        lacking[each.server, each.way.needs] = record["reason"]
-    return record
+def _trials(
+    options: Options,
+    setting: trial.Setting,
+    progress: Progress,
+    keep: Callable[[Trial, dict[str, Any]], None],
+) -> None:
+    """Run what is to be run; while a trial's server and generator come up, the one before is looked after."""
+    lacking = dict(options.lacking)
+    before: tuple[Trial, Future[dict[str, Any]]] | None = None
+    with ThreadPoolExecutor(1) as aside, contextlib.ExitStack() as stack:
+
+        def settle() -> None:
+            nonlocal before
+            if before is not None:
+                each, record = before[0], before[1].result()
+                before = None
+                keep(each, record)
+
+        stack.callback(settle)  # Ctrl-C: what was measured is kept
+        for each in (each for each in options.trials if each.number not in options.done):
+            progress.begin(each)
+            reason = lacking.get((each.server, each.way.needs), "")
+            running = trial.skipped(each, setting, reason) if reason else trial.begin(each, setting)
+            try:
+                if running.record["state"] == "skipped":
+                    lacking[each.server, each.way.needs] = running.record["reason"]
+                settle()
+                trial.measure(running, progress.live)
+            except BaseException:
+                running.stack.close()
+                raise
+            before = each, aside.submit(trial.finish, running)
 
 
 def _split(cores: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -126,7 +146,7 @@ def _where(server: Sequence[int], generator: Sequence[int]) -> str:
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     noisy = (
         f"; load average {load:.1f} before the run: something else is at work here"
-        if load > cores / 2
+        if load > 0.3 * cores
         else ""
     )
     if not generator:
@@ -135,14 +155,14 @@ def _where(server: Sequence[int], generator: Sequence[int]) -> str:
     return f"server on core {server[0]}, generator and publisher on core {names}{noisy}"
 
 
-def _header(options: Options, setting: trial.Setting) -> dict[str, Any]:
+def _header(options: Options, setting: trial.Setting, facts: Mapping[str, Any]) -> dict[str, Any]:
     now = {"started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "load_average": os.getloadavg()[0]}
     if options.resumed:
         return now | {"revision": machine.revision(environment.ROOT)}
     return now | {
         "run": options.run,
         "revision": machine.revision(environment.ROOT),
-        "machine": machine.describe() | machine.limits(),
+        "machine": facts,
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "seed": options.seed,
         "servers": {name: str(script) for name, script in options.scripts.items()},
@@ -155,7 +175,7 @@ def _header(options: Options, setting: trial.Setting) -> dict[str, Any]:
 
 def _tell(path: Path, root: Path) -> None:
     try:
-        sys.stdout.write(show.show(path))
+        show.tell(path)
     except results.ResultsError as error:
         print(f"bench: {error}", file=sys.stderr)
     print(f"{path.relative_to(root)}; again: sseproof show {path.parent.name}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import time
 from typing import Any
 
 from locust import events
@@ -77,7 +78,9 @@ def _work(environment: Environment, runner: WorkerRunner) -> None:
         process.open_window((msg.data["from_ns"], msg.data["until_ns"]))
 
     def answer(environment: Environment, msg: Any, **_: Any) -> None:
-        runner.send_message(TALLY, {"final": msg.data["final"], **process.report()})
+        got_ns = time.time_ns()
+        report = {**msg.data, **process.report()}
+        runner.send_message(TALLY, {**report, "got_ns": got_ns, "sent_ns": time.time_ns()})
 
     def add_report(client_id: str, data: dict[str, Any], **_: Any) -> None:
         data["sseproof"] = process.report()
@@ -108,7 +111,7 @@ def _conduct(environment: Environment, window: Window) -> None:
             window.reported(client_id, data["sseproof"])
 
     def take_tally(environment: Environment, msg: Any, **_: Any) -> None:
-        window.reported(msg.node_id, msg.data, msg.data["final"])
+        window.answered(msg.node_id, msg.data, time.time_ns())
 
     def quitting(**_: Any) -> None:
         window.quitting()

@@ -20,6 +20,7 @@ from typing import Any
 from sseproof.ledger import near
 
 PROFILES = ("quick", "full", "soak")
+REQUIRED = ("file", "shows", "transports", "profiles")
 TRANSPORTS = ("sse", "poll", "long-poll", "websocket")
 
 
@@ -60,12 +61,18 @@ class Way:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One locustfile with its ways, and for each profile the ways' numbers."""
+    """One locustfile with its ways, and for each profile the ways' numbers.
+
+    `figures` are what its servers are ranked by (the first) and told with. `allows` names what voids no figure here:
+    "absence" of clients for a part of the window, "loss" of events.
+    """
 
     name: str
     file: Path
     shows: str
     servers: tuple[str, ...]
+    figures: tuple[str, ...]
+    allows: tuple[str, ...]
     ways: Mapping[str, Way]
     profiles: Mapping[str, Mapping[str, Load]]
 
@@ -81,6 +88,8 @@ class Trial:
     way: Way
     server: str
     load: Load
+    figures: tuple[str, ...] = ()
+    allows: tuple[str, ...] = ()
 
 
 # -- reading the file
@@ -100,8 +109,8 @@ def read(path: Path) -> dict[str, Scenario]:
 
 
 def _scenario(name: str, table: Mapping[str, Any], folder: Path, place: str) -> Scenario:
-    _known(table, {"file", "shows", "servers", "cases", "transports", "profiles"}, place)
-    if missing := {"file", "shows", "transports", "profiles"} - table.keys():
+    _known(table, {*REQUIRED, "servers", "cases", "figures", "allows"}, place)
+    if missing := set(REQUIRED) - table.keys():
         raise PlanError(f"{place}: {min(missing)} is missing")
     ways = {
         way: _way(way, given, table.get("cases", ()), f"{place}.transports.{way}")
@@ -117,8 +126,18 @@ def _scenario(name: str, table: Mapping[str, Any], folder: Path, place: str) -> 
         profiles[profile] = {
             way: _load({**of_all, **own}, f"{where} for {way}") for way, own in chosen.items()
         }
-    servers = tuple(table.get("servers", ()))
-    return Scenario(name, folder / table["file"], table["shows"], servers, ways, profiles)
+    allows = tuple(table.get("allows", ()))
+    _known(dict.fromkeys(allows), {"absence", "loss"}, f"{place}.allows")
+    return Scenario(
+        name,
+        folder / table["file"],
+        table["shows"],
+        servers=tuple(table.get("servers", ())),
+        figures=tuple(table.get("figures", ())),
+        allows=allows,
+        ways=ways,
+        profiles=profiles,
+    )
 
 
 def _way(name: str, given: Mapping[str, Any], cases: Iterable[str], place: str) -> Way:
@@ -226,10 +245,9 @@ def _in_order(
 ) -> list[Trial]:
     blocks: list[list[Trial]] = [[] for _ in range(max(load.trials for _, _, load, _ in combinations))]
     for scenario, way, load, servers in combinations:
+        one = Trial(0, 0, scenario.name, scenario.file, way, "", load, scenario.figures, scenario.allows)
         for block in chance.sample(range(len(blocks)), load.trials):
-            blocks[block] += [
-                Trial(0, block + 1, scenario.name, scenario.file, way, server, load) for server in servers
-            ]
+            blocks[block] += [replace(one, block=block + 1, server=server) for server in servers]
     for trials in blocks:
         chance.shuffle(trials)
     return [replace(trial, number=number) for number, trial in enumerate((t for b in blocks for t in b), 1)]

@@ -28,7 +28,8 @@ class Progress:
         self._colour = self._terminal and not os.environ.get("NO_COLOR")
         self._fixed_s: list[float] = []
         self._title = ""
-        self._wide = max((len(trial.way.name) + len(trial.server) for trial in trials), default=0) + 1
+        self._several = len({trial.scenario for trial in trials}) > 1
+        self._wide = max((len(self._name(trial)) for trial in trials), default=0)
 
     def say(self, text: str, colour: str = "") -> None:
         """Print a line."""
@@ -38,9 +39,15 @@ class Progress:
 
     def begin(self, trial: Trial) -> None:
         """Say which trial runs now, where a line can change."""
-        name = f"{trial.way.name} {trial.server}"
-        self._title = f"[{trial.number:>{len(str(self._all))}}/{self._all}] {name:<{self._wide}}"
+        self._title = self._titled(trial)
         self.live({"state": "starting"})
+
+    def _name(self, trial: Trial) -> str:
+        return f"{trial.scenario} " * self._several + f"{trial.way.name} {trial.server}"
+
+    def _titled(self, trial: Trial) -> str:
+        name = self._name(trial)
+        return f"[{trial.number:>{len(str(self._all))}}/{self._all}] {name:<{self._wide}}"
 
     def live(self, figures: Mapping[str, Any]) -> None:
         """Show locust's line of progress; nothing in a pipe."""
@@ -58,7 +65,7 @@ class Progress:
         self._left.pop(trial.number, None)
         if record["state"] == "ok":
             self._fixed_s.append(record["seconds"] - trial.load.seconds)
-        self.say(f"{self._title} {_told(record)}, {self._time_left()}", _colour(record))
+        self.say(f"{self._titled(trial)} {_told(record)}, {self._time_left()}", _colour(record))
 
     def _time_left(self) -> str:
         fixed_s = sorted(self._fixed_s)[len(self._fixed_s) // 2] if self._fixed_s else FIXED_S
@@ -84,5 +91,6 @@ def _told(record: Mapping[str, Any]) -> str:
     generator = max(each["cpu_share"] for each in tally["generators"])
     server = f"{usage['cpu_share']:.0%}" if usage.get("cpu_share") is not None else "?"
     told = f"p50 {ms(staleness['p50'])} p99 {ms(staleness['p99'])} seen {tally['seen']:,}/{tally['due']:,}"
-    told += f" cpu {server} + {generator:.0%}"
-    return told + "".join(f" ({mark.partition(':')[0]})" for mark in dict.fromkeys(record["marks"]))
+    told = f"{told if staleness['n'] else 'nothing was due'} cpu {server} + {generator:.0%}"
+    kinds = dict.fromkeys(mark.partition(":")[0] for mark in record["marks"])
+    return told + "".join(f" ({kind})" for kind in kinds)

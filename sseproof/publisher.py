@@ -30,6 +30,7 @@ from sseproof.pieces import Broken
 PATIENCE_S = 10.0  # with a connection or an answer
 BATCH_BYTES = 256 * 2**10  # of one POST, a quarter of what servers take
 RETRY_S = 0.1
+LAST_S = 2.0  # with the last answer, when all is over
 _STDIN = 0
 
 
@@ -71,7 +72,7 @@ class Publisher:
             if _STDIN in ready:
                 orders = os.read(_STDIN, 4096)
                 if not orders:
-                    return
+                    return self.finish()
                 *lines, buffered = (buffered + orders).split(b"\n")
                 for line in lines:
                     self.obey(line.decode())
@@ -79,6 +80,15 @@ class Publisher:
                 self.listen()
             elif self.sent and time.monotonic() - self._asked_s > PATIENCE_S:
                 self.give_up(f"no answer to a POST in {PATIENCE_S:g} s")
+
+    def finish(self) -> None:
+        """Wait for the answer to what was sent last."""
+        until_s = time.monotonic() + LAST_S
+        while self.sent and self._socket is not None and (left_s := until_s - time.monotonic()) > 0:
+            if select.select([self._socket], [], [], left_s)[0]:
+                self.listen()
+        if self.sent:
+            self.give_up(f"no answer to the last POST in {LAST_S:g} s")
 
     def obey(self, order: str) -> None:
         """Take a window and count anew; it is told before it begins."""

@@ -108,18 +108,18 @@ class Channel:
 
     __slots__ = (
         "_connected", "_head_data", "_is_stuck", "_outgoing", "_socket", "_timer",
-        "asked_ns", "client", "owner", "reader", "receive", "tally",
+        "asked_ns", "client", "owner", "reader", "tally",
     )  # fmt: skip
 
     def __init__(self, tally: Tally, owner: Owner) -> None:
         self.tally = tally
         self.client: Client = tally.add_client()
+        self.client.channel = self
         self.owner = owner
         self.reader: Reader | None = None
         self._socket: Any = None
         self._timer: Any = None
         self._connected: Callable[[], None] | None = None
-        self.receive: Callable[[int, int], Any] | None = None
         self._head_data = b""
         self._outgoing = b""
         self._is_stuck = False
@@ -165,7 +165,7 @@ class Channel:
         if code:
             return self._end(_why(code, address), "connect")
         self.tally.connects_ns.append(_time_ns() - begun_ns)
-        self.receive = self._socket.recvmsg
+        self.client.receive = self._socket.recvmsg
         request, self._outgoing = self._outgoing, b""
         poller().want(self._socket.fileno(), _READ)
         self.tally.opened(self.client)
@@ -213,7 +213,7 @@ class Channel:
             self._flush()
         if self._socket is not None and events & ~_WRITE:
             try:
-                raw, ancillary, _, _ = self.receive(RECEIVE_BYTES, _ANCILLARY_BYTES)  # type: ignore[misc]
+                raw, ancillary, _, _ = self.client.receive(RECEIVE_BYTES, _ANCILLARY_BYTES)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -222,18 +222,26 @@ class Channel:
 
     def take(self, raw: bytes, ancillary: Any) -> None:
         """Take bytes that no memo knows, or a piece that is not plainly the next."""
-        memo = NOTHING if self.reader is None else self.reader.memo
-        piece = memo.get(raw)
+        client = self.client
+        piece = client.memo.get(raw)
         if piece is None:
+            self._catch_up()
             piece = self._read(raw)
             if piece is None:
                 return
-        elif piece.last_id is not None and self.reader is not None:
-            self.reader.last_id = piece.last_id
-        piece = self.client.check(piece)
+            client.memo = NOTHING if self.reader is None else self.reader.memo
+        elif piece.last_id is not None:
+            client.last = piece
+        piece = client.check(piece)
         self.tally.add(self.client, piece, _time_ns(), ancillary[0][2] if ancillary else NO_STAMP)
         if piece.notable:
             self._notice(piece)
+
+    def _catch_up(self) -> None:
+        """Tell the reader the last event ID of what was found in its memo."""
+        last, self.client.last = self.client.last, None
+        if last is not None and last.last_id is not None and self.reader is not None:
+            self.reader.last_id = last.last_id
 
     def _read(self, raw: bytes) -> Piece | None:
         """Read bytes that no memo knows: a head, the end, or anything in mid-event."""
@@ -280,7 +288,9 @@ class Channel:
         if self._socket is not None:
             poller().remove(self._socket.fileno())
             self._socket.close()
-        self._socket = self.receive = self.reader = self._connected = None
+        self._catch_up()
+        self.client.memo, self.client.receive = NOTHING, None
+        self._socket = self.reader = self._connected = None
         self._head_data = self._outgoing = b""
         self._is_stuck = False
 
@@ -301,13 +311,13 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = _Epoll()
-        self._channels: dict[int, Channel] = {}
+        self._clients: dict[int, Client] = {}
         self._watcher = gevent.get_hub().loop.io(self._epoll.fileno(), 1)
         self._watcher.start(self._serve)
 
     def add(self, channel: Channel, descriptor: int) -> None:
         """Watch a connection being made."""
-        self._channels[descriptor] = channel
+        self._clients[descriptor] = channel.client
         self._epoll.register(descriptor, _WRITE)
 
     def want(self, descriptor: int, events: int) -> None:
@@ -316,40 +326,38 @@ class Poller:
 
     def remove(self, descriptor: int) -> None:
         """Forget a connection that is about to be closed."""
-        if self._channels.pop(descriptor, None) is not None:
+        if self._clients.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
     def _serve(self) -> None:
         """Read from every socket that is readable: what runs per event is here, and written for speed."""
-        channels, now = self._channels, _time_ns
+        clients, now = self._clients, _time_ns
         tally: Tally | None = None
         known, known_memo, piece = b"", None, None
         for descriptor, events in self._epoll.poll(0, _AT_ONCE):
-            channel = channels.get(descriptor)
-            if channel is None:  # closed by what another socket of this turn has brought
+            client = clients.get(descriptor)
+            if client is None:  # closed by what another socket of this turn has brought
                 continue
-            reader = channel.reader
-            if events != _READ or reader is None:
-                channel.serve(events)
+            if events != _READ:
+                client.channel.serve(events)
                 continue
             try:
-                raw, ancillary, _, _ = channel.receive(RECEIVE_BYTES, _ANCILLARY_BYTES)  # type: ignore[misc]
+                raw, ancillary, _, _ = client.receive(RECEIVE_BYTES, _ANCILLARY_BYTES)
             except OSError:
-                channel.serve(events)  # which meets it again, if it is more than a false alarm
+                client.channel.serve(events)  # which meets it again, if it is more than a false alarm
                 continue
-            if raw != known or reader.memo is not known_memo:  # not what the socket before has brought
-                known, known_memo = raw, reader.memo
+            if raw != known or client.memo is not known_memo:  # not what the socket before has brought
+                known, known_memo = raw, client.memo
                 piece = known_memo.get(raw)
-            client = channel.client
             if piece is None or piece.first != client.expected:
-                channel.take(raw, ancillary)
+                client.channel.take(raw, ancillary)
                 known_memo = None
                 continue
             client.expected = piece.after
             if piece.last_id is not None:
-                reader.last_id = piece.last_id
-            if channel.tally is not tally:
-                tally = channel.tally
+                client.last = piece
+            if client.tally is not tally:
+                tally = client.tally
                 add_who, add_piece, add_read = tally.who.append, tally.pieces.append, tally.read_ns.append
                 stamps = tally.stamps
             add_who(client.number)

@@ -1,124 +1,166 @@
-"""What a benchmark's run says, as a table: scenario, way and server, with intervals, ties and what was not ranked.
+"""A benchmark run as a person in a terminal reads it: a table per way of getting the events, and what it cannot say.
 
     sseproof show RUN
 
-Rule of the file: read from bench.jsonl alone. A trial that failed, lost events or was bound by the generator gives no
-figure; it is told below the table with its reason.
+Rule of the file: read from bench.jsonl alone; 80 columns are enough, a pipe gets no control character, and what a
+server has written passes through results.visible() first.
 """
 
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from sseproof import environment, results
-from sseproof.intervals import RANKED_FROM, interval, ranks, tellable
+from sseproof import environment, intervals, reading, results
+from sseproof.intervals import Interval
+from sseproof.ledger import near
+from sseproof.reading import Row, Run
 
-Record = Mapping[str, Any]
-WIDTH = 110
-
-
-def show(path: Path, width: int = WIDTH) -> str:
-    """Tell a run in text without control characters; raises results.ResultsError for a file that is none."""
-    records = results.read_lines(path, results.BENCH_FIELDS)
-    planned = records[0]["planned"]
-    trials = [record for record in records if record["kind"] == "trial"]
-    console = Console(file=io.StringIO(), width=width, no_color=True)
-    if not trials:
-        console.print("no trial has been finished")
-    for scenario in dict.fromkeys(trial["scenario"] for trial in trials):
-        console.print(_table(scenario, [trial for trial in trials if trial["scenario"] == scenario]))
-    for trial in trials:
-        for reason in filter(None, [trial["reason"], *trial["marks"]]):
-            state = "unranked" if trial["state"] == "ok" else trial["state"]
-            what = f"trial {trial['number']}, {trial['way']} on {trial['server']}: {results.visible(reason, 300)}"
-            console.print(f"{state}: {what}", markup=False, highlight=False)
-    if records[-1]["kind"] != "footer":
-        console.print(f"This run was cut short: {len(trials)} of {planned} trials are there.")
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+USAGE = "usage: sseproof show RUN   (a run's id, or its bench.jsonl)"
+NANOSECONDS = ("staleness", "reader_staleness", "lag", "connect", "headers", "first_event", "gap", "back")
+TITLES = {
+    "kib_per_stream": "KiB per\nstream", "cpu_share": "CPU\nshare", "visits_per_s": "visits\nper s",
+    "largest": "most\nclients",
+}  # fmt: skip
+WIDTH = 80
+LEGEND = (
+    "Medians over trials, below them the 95 % interval (bootstrap over trials); x ref: the first figure, held against "
+    f"{reading.REFERENCE} in the same blocks; tied: no paired difference excludes 0; CPU: of the server's processes "
+    "for 1,000 deliveries; per event: bytes of both directions, headers included, and requests."
+)
 
 
-def _table(scenario: str, trials: Sequence[Record]) -> Table:
+def show(path: Path, *, width: int = WIDTH, colour: bool = False) -> str:
+    """Tell a run from its file; raises ResultsError for a file that is none."""
+    run = reading.read(path)
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False,
+        markup=False, emoji=False,
+    )  # fmt: skip
+    with console.capture() as capture:
+        _tell(console, run)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _tell(console: Console, run: Run) -> None:
+    header = run.header
+    machine, chosen = header["machine"], header.get("options") or {}
+    facts = [
+        f"run {header['run']}", f"profile {chosen.get('profile', '?')}", header["started"],
+        f"{machine.get('cores')} cores", machine.get("cpu", ""), machine.get("kernel", ""),
+        "" if header.get("server_cores") else "server and generator share a core",
+        "not judged by any case" if chosen.get("no_conformance") else "",
+    ]  # fmt: skip
+    console.print(", ".join(filter(None, facts)), soft_wrap=True)
+    for (scenario, way), rows in run.tables.items():
+        console.print()
+        console.print(_table(f"{scenario} by {way}", rows))
+        for row in rows:
+            for reason in row.reasons:
+                told = " | ".join(results.visible(f"{row.server}: {reason}", 400).split("\n"))
+                console.print(Text(f"  {told}", "yellow"), soft_wrap=True)
+        if (trials := max(row.wanted for row in rows)) < intervals.RANKED_FROM:
+            what = f"{trials} trial{'s' * (trials > 1)} of each, a rank takes {intervals.RANKED_FROM}"
+            console.print(f"  a quick look: no ranking claimed ({what})", soft_wrap=True)
+    console.print()
+    console.print(Text(LEGEND, "dim"))
+    if not run.complete:
+        missing, planned = header["planned"] - len(run.trials), header["planned"]
+        rest = f"nox -s bench -- --resume {header['run']}"
+        told = f"This run was cut short: {missing} of {planned} trials are missing. The rest: {rest}"
+        console.print(Text(told, "bold red"), soft_wrap=True)
+
+
+def _table(title: str, rows: Sequence[Row]) -> Table:
+    names = [*(rows[0].trials[0].get("figures") or reading.FIGURES)][:2]
     table = Table(
-        title=f"{scenario}: staleness in ms, median over trials of each trial's quantile [95 % interval]"
-    )
-    for name in ("way", "server", "p50", "p99", "seen/due", "CPU ms/1000", "bytes/event", "trials", "rank"):
-        table.add_column(name, justify="left" if name in ("way", "server") else "right")
-    for way in dict.fromkeys(trial["way"] for trial in trials):
-        of_way = [trial for trial in trials if trial["way"] == way]
-        servers = sorted({trial["server"] for trial in of_way})
-        found = {name: [trial for trial in of_way if trial["server"] == name] for name in servers}
-        placed = ranks({name: _by_block(_sound(own), "p99") for name, own in found.items()})
-        for name, own in found.items():
-            table.add_row(way, name, *_cells(own), _rank(placed, name))
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
+        pad_edge=False, padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    table.add_column("server\nrank", no_wrap=True)
+    for head in (*map(_title, names), "x ref", "seen\nof due", "CPU ms\n/1,000", "per\nevent"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        void = not row.figures and bool(row.due)
+        table.add_row(
+            Text(f"{row.server}\n").append(row.rank or "not ranked", "" if row.rank else "dim"),
+            *(_cell(row.figures.get(name), _scale(name), void=void) for name in names),
+            _cell(row.ratio),
+            _share(row.seen, row.due),
+            _cell(row.costs.get("server_cpu_s_per_1000"), 1e3),
+            _per_event(row.costs),
+        )
     return table
 
 
-def _cells(trials: Sequence[Record]) -> list[str]:
-    sound = _sound(trials)
-    told = [trial for trial in trials if "tally" in trial]
-    seen, due = (sum(trial["tally"][key] for trial in told) for key in ("seen", "due"))
-    costs = [trial["derived"]["server_cpu_s_per_1000"] for trial in sound]
-    sizes = [trial["derived"]["wire_in_bytes_per_event"] for trial in sound]
-    cpu = [cost * 1000 for cost in costs if cost is not None]
-    return [
-        _interval(_by_block(sound, "p50").values()),
-        _interval(_by_block(sound, "p99").values()),
-        f"{seen:,}/{due:,}",
-        _interval(cpu),
-        _interval([size for size in sizes if size is not None]),
-        f"{len(sound)}/{len(trials)}",
-    ]
+def _title(name: str) -> str:
+    kind, _, quantile = name.partition(".")
+    return f"{kind.replace('_', ' ')}\n{quantile} ms" if quantile else TITLES.get(name, name)
 
 
-def _sound(trials: Iterable[Record]) -> list[Record]:
-    """Give the trials whose figures count."""
-    return [trial for trial in trials if trial["state"] == "ok" and not trial["marks"]]
+def _scale(name: str) -> float:
+    return 1e-6 if name.partition(".")[0] in NANOSECONDS else 1.0
 
 
-def _by_block(trials: Iterable[Record], quantile: str) -> dict[int, float]:
-    """Give a quantile of staleness in ms by block, of those trials that saw enough events to tell it."""
-    share = float(quantile.removeprefix("p")) / 100
-    found = ((trial["block"], trial["tally"]["quantiles"]["staleness"]) for trial in trials)
-    return {block: told[quantile] / 1e6 for block, told in found if tellable(share, told["n"])}
+def _cell(found: Interval | None, scale: float = 1.0, *, void: bool = False) -> Text:
+    if found is None:
+        return Text("void" if void else "-", "yellow" if void else "dim")
+    text = Text(number(found.median * scale))
+    if found.trials > 1:
+        text.append(f"\n{number(found.low * scale)}-{number(found.high * scale)}", "dim")
+    return text
 
 
-def _interval(values: Iterable[float]) -> str:
-    given = list(values)
-    if not given:
+def _share(seen: int, due: int) -> str:
+    """Write what was seen of what was due, so that one lost event in a million is not rounded away."""
+    if not due:
         return "-"
-    told = interval(given)
-    return f"{told.median:.3g}" + (f" [{told.low:.3g}, {told.high:.3g}]" if told.trials > 1 else "")
+    return "100%" if seen == due else f"{min(99.99, 100 * seen / due):.2f}%"
 
 
-def _rank(placed: Mapping[str, int | None], name: str) -> str:
-    own = placed[name]
-    if own is None:
-        return f"no: < {RANKED_FROM} trials"
-    return f"{own}" + (" tied" if list(placed.values()).count(own) > 1 else "")
+def _per_event(costs: Mapping[str, Interval]) -> str:
+    size, requests = costs.get("wire_bytes_per_event"), costs.get("requests_per_event")
+    if size is None or requests is None:
+        return "-"
+    return f"{number(size.median)} B\n{requests.median:.2f} req"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Tell the run that is named, by its id or its file; return the exit code."""
+def number(value: float) -> str:
+    """Write a number with three figures; thousands as k."""
+    size = abs(value)
+    if size >= 9999.5:
+        return f"{number(value / 1000)}k"
+    return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
+
+
+def tell(path: Path) -> None:
+    """Print a run, as wide as the terminal and coloured if it takes that; raises ResultsError."""
+    terminal = sys.stdout.isatty()
+    width = max(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH
+    sys.stdout.write(show(path, width=width, colour=terminal and not os.environ.get("NO_COLOR")))
+
+
+def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
+    """Tell the run that is named, by its id or its file; 2 for a wrong command line, 3 for a file that is no result."""
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        print("usage: sseproof show RUN   (a run's id, or its bench.jsonl)")
-        return 0 if arguments and arguments[0] in ("-h", "--help") else 2
-    given = Path(arguments[0])
-    path = given if given.suffix else environment.ROOT / "results" / given / "bench.jsonl"
+        asked = bool(arguments) and arguments[0] in ("-h", "--help")
+        print(USAGE, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
+    [run] = arguments
+    path = Path(run) if Path(run).is_file() else root / "results" / run / "bench.jsonl"
     try:
-        print(show(path), end="")
-    except (results.ResultsError, KeyError, TypeError) as error:
-        print(f"show: {path} cannot be told: {error}", file=sys.stderr)
+        tell(path)
+    except results.ResultsError as error:
+        there = [path.parent.name for path in root.glob("results/*/bench.jsonl")]
+        print(f"sseproof show: {error}{near(run, there)}", file=sys.stderr)
         return 3
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

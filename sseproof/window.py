@@ -46,6 +46,7 @@ class Window:
         self.state = "spawning"
         self.reports: dict[str, dict[str, Any]] = {}  # of workers, the latest each
         self.final: set[str] = set()
+        self.offsets: dict[str, dict[str, int]] = {}
         self.workers: set[str] = set()  # who was there when the window was told
         self.publisher: Publishing | None = None
         self.written = False
@@ -73,11 +74,16 @@ class Window:
             gevent.spawn(self._conduct)
 
     def _conduct(self) -> None:
-        from_ns = time.time_ns() + round(max(LEAD_S, self.options.warm_up) * 1e9)
-        self.window = (from_ns, from_ns + round(self.options.measure * 1e9))
         runner = self.environment.runner
         assert runner is not None
-        users = runner.user_count
+        users = runner.target_user_count
+        deadline_s = time.monotonic() + LAST_WORDS_S
+        while runner.user_count != users and time.monotonic() < deadline_s:
+            gevent.sleep(0.02)  # a master waits only a second for its workers' counts
+        if self.publisher is not None:
+            self.publisher.wait()
+        from_ns = time.time_ns() + round(max(LEAD_S, self.options.warm_up) * 1e9)
+        self.window = (from_ns, from_ns + round(self.options.measure * 1e9))
         self.process.open_window(self.window)
         if isinstance(runner, MasterRunner):
             self.workers = set(runner.clients)
@@ -92,7 +98,7 @@ class Window:
         tally = self.write()
         problems = [f"{len(missing)} of {len(self.workers)} workers did not report"] if missing else []
         if runner.user_count != users:
-            problems.append(f"{runner.user_count} users at the end, {users} at the beginning")
+            problems.append(f"{runner.user_count} users at the end, expected {users}")
         if self.publisher is not None and tally["publisher"]["failure"]:
             problems.append(f"publisher: {tally['publisher']['failure']}")
         if not tally["streams"]:
@@ -110,24 +116,37 @@ class Window:
         """Ask every worker for its last state; return who has not answered in time."""
         runner = self.environment.runner
         if isinstance(runner, MasterRunner):
-            runner.send_message(ASK, {"final": True})
+            runner.send_message(ASK, {"final": True, "asked_ns": time.time_ns()})
             deadline_s = time.monotonic() + LAST_WORDS_S
             while self.workers - self.final and time.monotonic() < deadline_s:
                 gevent.sleep(0.02)
         return self.workers - self.final
 
-    def reported(self, worker: str, report: dict[str, Any], final: bool = False) -> None:
+    def reported(self, worker: str, report: dict[str, Any]) -> None:
         """Keep a worker's latest state; what comes after its last one only repeats it."""
         if worker not in self.final:
             self.reports[worker] = report
-        if final:
+
+    def answered(self, worker: str, answer: dict[str, Any], received_ns: int) -> None:
+        """Keep the state a worker was asked for, and by how much its clock is ahead of ours."""
+        self.reported(worker, answer)
+        if answer["final"]:
             self.final.add(worker)
+        asked_ns, got_ns, sent_ns = answer["asked_ns"], answer["got_ns"], answer["sent_ns"]
+        error_ns = (received_ns - asked_ns - (sent_ns - got_ns)) // 2  # as NTP reckons it
+        best = self.offsets.get(worker)
+        if best is None or error_ns < best["clock_error_ns"]:
+            offset_ns = (got_ns - asked_ns + sent_ns - received_ns) // 2
+            self.offsets[worker] = {"clock_offset_ns": offset_ns, "clock_error_ns": error_ns}
 
     def tally(self, publisher: dict[str, Any] | None) -> dict[str, Any]:
         """Make the result of all there is by now."""
-        reports = [self.process.report(), *self.reports.values()]
-        states = [state for report in reports for state in report["states"]]
-        found = merge(states, self.window, publisher, [report["generator"] for report in reports])
+        own = self.process.report()
+        states = [state for report in (own, *self.reports.values()) for state in report["states"]]
+        workers = [
+            {**report["generator"], **self.offsets.get(name, {})} for name, report in self.reports.items()
+        ]
+        found = merge(states, self.window, publisher, [own["generator"], *workers])
         return {**found, "transport": getattr(self.options, "transport", None) or found["transport"]}
 
     def write(self) -> dict[str, Any]:
@@ -162,7 +181,7 @@ class Window:
         """Give the figures of the line shown each second; workers' are up to a second old."""
         runner = self.environment.runner
         if isinstance(runner, MasterRunner):
-            runner.send_message(ASK, {"final": False})
+            runner.send_message(ASK, {"final": False, "asked_ns": time.time_ns()})
         reports = [self.process.report(), *self.reports.values()]
         states = [state for report in reports for state in report["states"]]
         quantiles = summary(merged(state["histograms"]["staleness"] for state in states))
@@ -193,6 +212,11 @@ class Publishing:
             start_new_session=True,  # a Ctrl-C at the terminal is ours to handle
         )
         self.report: dict[str, Any] | None = None
+        self._first = gevent.spawn(self._child.stdout.readline)  # which says when its first event was due
+
+    def wait(self) -> None:
+        """Wait until it publishes; not forever, for it may have failed."""
+        self._first.join(LAST_WORDS_S)
 
     def tell(self, window: tuple[int, int]) -> None:
         """Say which due times to report on."""
@@ -206,8 +230,9 @@ class Publishing:
         """Close its stdin and return its report, with how many events were due."""
         if self.report is None:
             try:
+                self.wait()
                 printed, _ = self._child.communicate(timeout=LAST_WORDS_S)
-                lines = [json.loads(line) for line in printed.splitlines()]
+                lines = [json.loads(line) for line in ((self._first.value or b"") + printed).splitlines()]
             except (subprocess.TimeoutExpired, OSError, ValueError):
                 self._child.kill()
                 lines = []

@@ -1,5 +1,6 @@
 """The publisher against servers that take their time, refuse, or are not there."""
 
+import contextlib
 import json
 import os
 import select
@@ -34,7 +35,8 @@ class Server:
                 if not first:
                     return
                 self.connections += 1
-                self._serve(sock, first)
+                with contextlib.suppress(ConnectionError):  # it may be killed in mid-answer
+                    self._serve(sock, first)
 
     def _serve(self, sock, data):
         while data:

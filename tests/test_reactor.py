@@ -11,7 +11,7 @@ import gevent
 import h11
 import pytest
 from gevent.event import Event as Signal
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Ping, Request, TextMessage
@@ -96,7 +96,7 @@ def by_the_oracle(text):
     return ours, [event for event, found in is_ours if not found], decoder.last_event_id
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(BLOCKS, max_size=8),
     st.lists(st.lists(st.integers(0, 600), max_size=6), min_size=1, max_size=4),
@@ -127,6 +127,38 @@ def test_a_memo_is_bounded(monkeypatch):
     for n in range(100):
         reader.take(block(n))
     assert 0 < sum(map(len, memo)) <= 1000
+    assert block(99) in memo
+
+
+def test_the_same_bytes_mean_something_else_in_mid_line():
+    memo, head = Memo(), head_of(PLAIN)
+    clean = [b"\n\n", block(1), block(2)]
+    in_a_comment = [b"\n\n", b": the rest is a comment ", block(1), block(2)]
+    for _ in range(2):
+        assert (
+            read_as_the_reactor_does(EventStreamReader(head, memo), clean)[0]
+            == by_the_oracle(b"".join(clean))[0]
+        )
+        found = read_as_the_reactor_does(EventStreamReader(head, memo), in_a_comment)
+        assert found[:3] == by_the_oracle(b"".join(in_a_comment))
+        memo = Memo()  # and the other way round
+        read_as_the_reactor_does(EventStreamReader(head, memo), in_a_comment)
+
+
+def test_what_begins_in_the_middle_is_not_remembered():
+    memo = Memo()
+    reader = AnswerReader(memo)
+    reader.take(answer(1)[:9])
+    reader.take(answer(1)[9:])
+    client, server, accepted = shake()
+    frame = server.send(TextMessage("hello"))
+    reader = FrameReader(memo, client)
+    for raw in (accepted + frame[:3], frame[3:], server.send(Ping(b"p"))):
+        reader.take(raw)
+    reader = EventStreamReader(head_of(CHUNKED), memo)
+    for raw in (chunk(b"\n\n"), chunk(block(1))[:9], chunk(block(1))[9:], chunk(b"retry: 7\n\n")):
+        reader.take(raw)
+    assert memo == {}
 
 
 @pytest.mark.parametrize("first", [b"retry: 1000\n\n", b": hello\n\n"])
@@ -381,6 +413,44 @@ def test_events_are_counted_in_order(meet):
     assert [tally.histograms[name].total_count for name in ("connect", "headers", "first_event")] == [1, 1, 1]
 
 
+def test_all_subscribers_of_a_broadcast_keep_their_place():
+    """Pieces that the first has read are found by the others, and the ID is theirs nevertheless."""
+    count, events = 5, 20
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def broadcast():
+        subscribers = [listening.accept()[0] for _ in range(count)]
+        listening.close()
+        for sock in subscribers:
+            sock.settimeout(10)
+            while b"\r\n\r\n" not in sock.recv(65536):
+                pass
+            sock.sendall(CHUNKED + chunk(b"retry: 1000\n\n"))
+        for n in range(events):
+            time.sleep(0.005)  # so that most are read one by one
+            for sock in subscribers:
+                sock.sendall(chunk(block(n)))
+        for sock in subscribers:
+            sock.sendall(b"0\r\n\r\n")
+            sock.close()
+
+    thread = threading.Thread(target=broadcast)
+    thread.start()
+    tally, memo = Tally("sse"), Memo()
+    owners = [Owner(tally) for _ in range(count)]
+    address = resolve("127.0.0.1", listening.getsockname()[1])
+    for owner in owners:
+        owner.memo = memo
+        Channel(tally, owner).open(address, request_bytes("GET", "/", address.host), Limits())
+    for owner in owners:
+        assert owner.over.wait(10)
+    thread.join(10)
+    tally.flush()
+    assert (tally.deliveries, tally.duplicates, dict(tally.failures)) == (count * events, 0, {})
+    assert [owner.reader.last_id for owner in owners] == [f"t-{events - 1}"] * count
+    assert 0 < len(memo) < count * events
+
+
 def test_the_kernel_has_it_before_the_reader(meet):
     def play(sock):
         sock.sendall(PLAIN)
@@ -494,10 +564,11 @@ def test_a_refused_connection_is_said():
 
 
 def test_a_request_larger_than_the_socket_takes_goes_out_whole(meet):
-    size = 8 * 2**20
+    size = 48 * 2**20
 
     def play(sock):
         sock.sendall(PLAIN)
+        time.sleep(0.2)  # until the kernel takes no more
         got = 0
         while got < size:
             got += len(sock.recv(65536))

@@ -194,6 +194,8 @@ def test_a_new_request_ends_a_gap_and_begins_a_first_event(is_flushed):
     client = tally.add_client()
     for asked_ns, came_ns in ((T0, T0 + 5 * MS), (T0 + 900 * MS, T0 + 920 * MS)):
         tally.add(client, REQUEST, asked_ns, stamp(asked_ns))
+        if is_flushed:
+            tally.flush()
         foreign = Piece(10, foreign=(Event("token"), Event("token")))
         tally.add(client, foreign, came_ns, stamp(came_ns))
         if is_flushed:
