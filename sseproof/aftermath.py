@@ -23,6 +23,9 @@ def derived(tally: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, flo
     """Give the costs per delivered event and per open stream; None where there was none to share them."""
     events, streams = tally["deliveries"], tally["streams"]
 
+    # Where clients come and go, memory is spread over more streams than those that stayed: then it is not told.
+    held = streams if streams == tally["clients"] else 0
+
     def per(number: float | None, of: float) -> float | None:
         return None if number is None or not of else number / of
 
@@ -32,8 +35,8 @@ def derived(tally: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, flo
         "wire_in_bytes_per_event": per(tally["wire_in_bytes"], events),
         "wire_out_bytes_per_event": per(tally["wire_out_bytes"], events),
         "requests_per_event": per(tally["requests"], events),
-        "kib_per_stream": per(usage.get("grown_bytes"), streams * 1024),
-        "tcp_kib_per_stream": per(usage.get("tcp_grown_bytes"), streams * 1024),
+        "kib_per_stream": per(usage.get("grown_bytes"), held * 1024),
+        "tcp_kib_per_stream": per(usage.get("tcp_grown_bytes"), held * 1024),
     }
 
 

@@ -278,6 +278,12 @@ def test_costs_are_per_delivered_event_and_per_stream():
     assert set(nothing.values()) == {None}
 
 
+def test_memory_per_stream_is_not_told_where_clients_come_and_go():
+    found = aftermath.derived(tally(clients=5), {"grown_bytes": 4096, "tcp_grown_bytes": 2048})
+    assert (found["kib_per_stream"], found["tcp_kib_per_stream"]) == (None, None)
+    assert found["requests_per_event"] == 0.5
+
+
 def test_a_server_that_keeps_a_stream_is_unhealthy_and_stopped():
     with launch.launch(launch.SERVERS / "stdlib_asyncio.py") as server, Client(server) as client:
         assert aftermath.opened(server) == 0
