@@ -204,6 +204,21 @@ def project(pytester: pytest.Pytester) -> Project:
     return Project(pytester)
 
 
+def test_no_diff_is_made_in_ci_that_nobody_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    project.cases("""
+import difflib, pytest
+
+@pytest.mark.required("#a")
+def test_differs(server, monkeypatch):
+    monkeypatch.setattr(difflib, "ndiff", lambda *_: pytest.fail("pytest has made a diff"))
+    assert ["what came"] == ["what was expected"]
+""")
+    assert project.run() == 1
+    [because] = project.results.because
+    assert because.startswith("received ['what came'], expected ['what was expected']")
+
+
 def test_each_case_has_its_verdict(project: Project) -> None:
     project.cases(CASES)
     assert project.run() == 1

@@ -11,6 +11,7 @@ import contract
 import starlette_uvicorn
 
 CAUGHT_BY = {"test_a_blocking_generator_that_raises_cuts_the_stream"}
+MAY_TRIP = {"test_a_body_too_long_is_refused_without_a_reset"}  # uvicorn resets now and then
 
 
 def quiet(self, right=contract.Stream.__iter__):

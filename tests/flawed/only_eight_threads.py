@@ -9,6 +9,7 @@ import base
 import starlette_uvicorn
 
 CAUGHT_BY = {"test_sixty_blocking_generators_sleep_at_once"}
+MAY_TRIP = {"test_a_body_too_long_is_refused_without_a_reset"}  # uvicorn resets now and then
 
 
 async def app(scope, receive, send, right=starlette_uvicorn.app):

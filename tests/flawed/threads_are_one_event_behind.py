@@ -12,6 +12,7 @@ CAUGHT_BY = {
     "test_each_event_of_a_blocking_generator_is_read_before_the_next_is_due",
     "test_each_tick_is_read_before_the_next_is_due[blocking]",
 }
+MAY_TRIP = {"test_a_body_too_long_is_refused_without_a_reset"}  # uvicorn resets now and then
 
 
 def one_behind(self, right=contract.Stream.__iter__):
