@@ -7,13 +7,8 @@ import nox
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["conformance"]
-LOAD_TESTS = [
-    f"tests/test_{name}.py"
-    for name in (
-        *("bench", "calibrate", "intervals", "locust", "publisher"),
-        *("reactor", "scenarios", "show", "tally", "trial"),
-    )
-]
+_NEED_LOCUST = "bench calibrate intervals locust publisher reactor scenarios show tally trial"
+LOAD_TESTS = [f"tests/test_{name}.py" for name in _NEED_LOCUST.split()]
 nox.needs_version = ">=2024.3.2"
 
 

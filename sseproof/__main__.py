@@ -6,8 +6,6 @@ import sys
 
 from sseproof import show
 
-USAGE = "usage: sseproof show RUN   (a run's id, or its bench.jsonl)"
-
 
 def main() -> int:
     """Do what the command line says and return its exit code."""
@@ -15,10 +13,10 @@ def main() -> int:
         case ["show", *arguments]:
             return show.main(arguments)
         case ["-h" | "--help"]:
-            print(USAGE)
+            print(show.USAGE)
             return 0
         case _:
-            print(USAGE, file=sys.stderr)
+            print(show.USAGE, file=sys.stderr)
             return 2
 
 

@@ -21,10 +21,9 @@ BOUND_LAG_NS = 10_000_000
 
 def derived(tally: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, float | None]:
     """Give the costs per delivered event and per open stream; None where there was none to share them."""
-    events, streams = tally["deliveries"], tally["streams"]
-
+    events = tally["deliveries"]
     # Where clients come and go, memory is spread over more streams than those that stayed: then it is not told.
-    held = streams if streams == tally["clients"] else 0
+    held = tally["streams"] if tally["streams"] == tally["clients"] else 0
 
     def per(number: float | None, of: float) -> float | None:
         return None if number is None or not of else number / of

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from typing import Any
 
 from sseproof import environment, launch, machine, results, show, trial
 from sseproof.benchoptions import Options, UsageError, read_options
+from sseproof.leashed import sigterm_as_ctrl_c
 from sseproof.plan import Trial
 from sseproof.progress import Progress
 
@@ -38,10 +38,10 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 3 if isinstance(error, results.ResultsError) else 2
     path = root / "results" / options.run / "bench.jsonl"
-    before = signal.signal(signal.SIGTERM, _as_ctrl_c)
     cores = os.sched_getaffinity(0)
     try:
-        code = _run(options, path)
+        with sigterm_as_ctrl_c():
+            code = _run(options, path)
     except (results.ResultsError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
@@ -54,14 +54,9 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
         code = 130
     finally:
         os.sched_setaffinity(0, cores)
-        signal.signal(signal.SIGTERM, before)
     if path.exists():
         _tell(path, root)
     return code
-
-
-def _as_ctrl_c(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _run(options: Options, path: Path) -> int:

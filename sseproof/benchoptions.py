@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 import resource
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -98,12 +96,11 @@ def read_options(arguments: Sequence[str], root: Path) -> Options:
         records = results.read_lines(root / "results" / given.resume / "bench.jsonl", results.BENCH_FIELDS)
         given = argparse.Namespace(**records[0]["options"], run=given.resume, seed=records[0]["seed"])
     else:
-        given.run = given.run or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         given.seed = secrets.randbelow(2**32) if given.seed is None else given.seed
-    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", given.run):
-        raise UsageError(
-            f"--run is {given.run!r}, expected a folder's name of letters, digits, '-', '_' and '.'"
-        )
+    try:
+        given.run = results.run_id(given.run)
+    except results.ResultsError as error:
+        raise UsageError(str(error)) from None
     if not records and (root / "results" / given.run / "bench.jsonl").exists():
         raise UsageError(
             f"results/{given.run} is there already; choose another --run, or --resume {given.run}"

@@ -19,6 +19,7 @@ from typing import Any
 
 from sseproof.environment import ROOT
 from sseproof.leashed import Leashed
+from sseproof.load import locust_environ
 
 OURS = "ours"
 LIMIT_S = 60.0  # for starting and connecting, beyond warm-up and window
@@ -58,8 +59,7 @@ def cores() -> tuple[list[int], list[int]]:
 def run(bout: Bout, record: Path | None = None) -> dict[str, Any]:
     """Run a bout and give what came of it; `record` is where the source leaves what it knows. Raises BoutError."""
     source_cores, client_cores = cores()
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-    environ |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+    environ = locust_environ()
     with tempfile.TemporaryDirectory(prefix="sseproof-") as folder:
         tally = Path(folder) / "tally.json"
         with Leashed("source", _source(bout, record), environ=environ, cores=source_cores) as source:

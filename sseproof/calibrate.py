@@ -16,7 +16,6 @@ import argparse
 import importlib.metadata
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from typing import Any
 
 from sseproof import bout, environment, figures, machine, results, tables, truth
 from sseproof.bout import OURS, Bout
+from sseproof.leashed import sigterm_as_ctrl_c
 
 PACKAGES = ("aiohttp", "gevent", "hdrhistogram", "httpx-sse", "locust", "numpy", "requests", "sseclient-py")
 COMPARED = ("httpx_sse", "iter_lines", "readline")  # the issue's figures are about these
@@ -43,18 +43,15 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Calibrate as the command line says and return the exit code."""
     asked = _options(arguments)
     path = root / "results" / asked.run / "calibrate.jsonl"
-    before = signal.signal(signal.SIGTERM, _as_ctrl_c)
-    code = 0
     try:
-        code = _run(asked, path)
+        with sigterm_as_ctrl_c():
+            code = _run(asked, path)
     except (results.ResultsError, OSError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\ncalibrate: interrupted; what was measured is in {path}", file=sys.stderr)
         code = 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
     tables.show(results.read_lines(path, figures.FIELDS))
     print(path.relative_to(root))
     return code
@@ -73,10 +70,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     add("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the order of bouts")
     return parser.parse_args(arguments)
-
-
-def _as_ctrl_c(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def plan(quick: bool, truth_only: bool, seed: int) -> list[tuple[str, int, Bout]]:

@@ -9,7 +9,6 @@ function is called once, where the tally is written. Rule of the file: a tally t
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from sseproof import merge
 from sseproof.histogram import encoded, merged, summary
 
 Part = dict[str, Any]
@@ -61,9 +61,7 @@ def extend(path: Path, put: Callable[[dict[str, Any], list[Part]], None], parts:
     if path.exists():
         tally = json.loads(path.read_text())
         put(tally, parts)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-        draft.write_text(json.dumps(tally))
-        draft.rename(path)
+        merge.write(path, tally)
 
 
 def put_histogram(tally: dict[str, Any], name: str, texts: Iterable[str]) -> None:

@@ -1,9 +1,9 @@
 """Hold a command on a leash: when whoever holds the other end goes away, the command ends.
 
 Run by path as a process of its own (``python leash.py [--cores=0,1] COMMAND...``), by leashed.py only. It starts the
-command in a new process group, on those cores if any are named, and then reads orders from stdin, one signal number a line. A pipe is closed by the
-kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody wants this server any
-more. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
+command in a new process group, on those cores if any are named, and then reads orders from stdin, one signal number a
+line. A pipe is closed by the kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody
+wants this command any more. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
 once the command and all it has started are gone.
 
 Rule of this file: the standard library only, and never anything that could fail for want of a parent.

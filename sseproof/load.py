@@ -48,6 +48,12 @@ def arguments(trial: Trial, host: str, processes: int, tally: Path) -> list[str]
     return [*words, "--headless", "--only-summary", "--progress", *way.options, *load.options]
 
 
+def locust_environ() -> dict[str, str]:
+    """Give what locust is started with: without LOCUST_USERS and its like, which would leave no trace in the results."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    return environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+
+
 class Generator:
     """Locust, warm: `go` tells it its command line, `tally` waits for what has come of it."""
 
@@ -55,11 +61,8 @@ class Generator:
         self.path = folder / "tally.json"
         self._fifo, self._processes = folder / "arguments", processes
         os.mkfifo(self._fifo)
-        # LOCUST_USERS and its like would change a run without a trace in its results.
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-        environ |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
         command = [sys.executable, "-m", "sseproof.generator", str(self._fifo)]
-        self.process = Leashed("locust", command, environ=environ, cores=cores)
+        self.process = Leashed("locust", command, environ=locust_environ(), cores=cores)
 
     def go(self, trial: Trial, host: str) -> None:
         """Hand over the command line; raises LoadError if locust has ended before."""

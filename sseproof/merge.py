@@ -7,8 +7,11 @@ first and the last number any client saw, which is less than the truth only at i
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sseproof.histogram import encoded, merged, summary
@@ -61,3 +64,10 @@ def due_to_each(states: Sequence[dict[str, Any]], publisher: dict[str, Any] | No
     first = min((state["first_number"] for state in states), default=0)
     last = max((state["last_number"] for state in states), default=-1)
     return max(0, last - first + 1)
+
+
+def write(path: Path, tally: Mapping[str, Any]) -> None:
+    """Write a tally's file, whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    draft.write_text(json.dumps(tally))
+    draft.rename(path)

@@ -1,9 +1,8 @@
 """What a run leaves behind: one JSON object per line, each flushed as soon as it is known.
 
 A file opens with a header, goes on with servers and verdicts (of a benchmark: trials) as they come, and is closed by
-a footer.
-Only a run that went its whole way writes the footer, so a file without one is a run cut short, however
-it ended: Ctrl-C, a crash, a full disk. Rule of the file: whatever is shown of a run (the matrix, the
+a footer. Only a run that went its whole way writes the footer, so a file without one is a run cut short, however it
+ended: Ctrl-C, a crash, a full disk. Rule of the file: whatever is shown of a run (the matrix, the
 page, the exit code's reasons) is computed from what read() gives, never from a run's memory.
 
 It has more lines than most because conformance and bench write the same kind of file.
@@ -14,8 +13,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import secrets
 import shlex
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,6 +81,15 @@ BENCH_FIELDS = {
 
 class ResultsError(Exception):
     """A file that holds no readable results; the message says what it holds instead."""
+
+
+def run_id(given: str | None) -> str:
+    """Give the name of a run and its folders: the one that is given, else one of time and chance; raises ResultsError."""
+    name = given or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", name):
+        wanted = "a folder's name of letters, digits, '-', '_' and '.'"
+        raise ResultsError(f"--run is {name!r}, expected {wanted}")
+    return name
 
 
 class Writer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
-import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,10 +35,10 @@ class Run:
     ) -> None:
         self.config, self.scripts, self.known, self.collected = config, scripts, known, collected
         option = config.option
-        option.run = option.run or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        if not re.fullmatch(r"[\w.-]*\w[\w.-]*", option.run):
-            wanted = "a folder's name of letters, digits, '-', '_' and '.'"
-            raise pytest.UsageError(f"--run is {option.run!r}, expected {wanted}")
+        try:
+            option.run = results.run_id(option.run)
+        except results.ResultsError as error:
+            raise pytest.UsageError(str(error)) from None
         self.path = config.rootpath / "results" / config.option.run / "conformance.jsonl"
         self.started = time.monotonic()
         self.writer: results.Writer | None = None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -26,7 +25,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from sseproof.histogram import merged, summary
-from sseproof.merge import due_to_each, merge
+from sseproof.merge import due_to_each, merge, write
 from sseproof.process import Process
 from sseproof.tally import EVERYTHING
 
@@ -154,10 +153,7 @@ class Window:
         report = self.publisher.end(self.window) if self.publisher is not None else None
         tally = self.tally(report)
         if self.options.tally:
-            path = Path(self.options.tally)
-            draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-            draft.write_text(json.dumps(tally))
-            draft.rename(path)
+            write(Path(self.options.tally), tally)
         self.written = True
         return tally
 

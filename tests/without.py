@@ -15,6 +15,8 @@ def pytest_collection_modifyitems(config, items):
         beginning = f"{item.nodeid.partition('[')[0]}[{item.callspec.params['subject']}*"
         return item.nodeid in unwanted or beginning in unwanted
 
-    chosen = [item for item in items if not left_out(item)]
-    config.hook.pytest_deselected(items=[item for item in items if left_out(item)])
+    chosen, rest = [], []
+    for item in items:
+        (rest if left_out(item) else chosen).append(item)
+    config.hook.pytest_deselected(items=rest)
     items[:] = chosen
