@@ -382,11 +382,23 @@ class Stream:
         if self.received_bytes > 2 * self.keep_bytes + HEAD_BYTES:  # transfer coding that dwarfs its content
             raise ProbeError(f"received {self.received_bytes} bytes, the limit is {self.keep_bytes} of body")
 
-    def _recv(self, wait_s: float, room: int = _RECV_BYTES) -> bytes | None:
+    def receive(self, size_bytes: int, within_s: float) -> None:
+        """Receive so many bytes, to be read later, in one call of the kernel: fewer at an end or when the time is over.
+
+        In a process whose threads are busy every call waits its turn at Python's lock; a client that takes what it is
+        sent in many calls looks stalled then, and a server may cut it off.
+        """
+        limit = struct.pack("ll", int(within_s), int(within_s % 1 * 1e6))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        data = self._recv(None, size_bytes, socket.MSG_WAITALL)
+        if data:
+            self._h11.receive_data(data)
+
+    def _recv(self, wait_s: float | None, room: int = _RECV_BYTES, flags: int = 0) -> bytes | None:
         """Keep one recv; None when nothing came or the connection is gone (`_gone` tells)."""
         self.socket.settimeout(wait_s)
         try:
-            data = self.socket.recv(room)
+            data = self.socket.recv(room, flags)
         except (TimeoutError, BlockingIOError):
             return None
         except OSError:
@@ -397,7 +409,7 @@ class Stream:
             return None
         # Of a long body the decoded chunks are kept; what came raw is kept for its beginning only.
         known = self.received_bytes > RAW_BYTES and self.ended is None
-        self.raw.append(Chunk(self.now_s(), b"" if known else data))
+        self.raw.append(Chunk(self.now_s(), b"" if known else data[:_RECV_BYTES]))
         self.received_bytes += len(data)
         self.charge(len(self.raw[-1].data) + _PIECE_BYTES)
         return data

@@ -517,6 +517,26 @@ def test_a_reset_is_seen_by_the_peer(serve):
     assert seen == ["reset"]
 
 
+def test_much_is_received_at_once_and_read_later(serve):
+    body = b"x" * 300_000
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+    stream, peer = serve(lambda peer: (peer.read_request(), peer.send(head, body), peer.leave()))
+    stream.send_request("GET", "/")
+    stream.read_head()
+    stream.receive(len(body), within_s=5)
+    assert stream.body == b""
+    assert stream.read_to_end() == body and stream.ended == "complete"
+
+
+def test_what_is_received_at_once_has_its_time(serve):
+    stream, peer = serve(lambda peer: (peer.read_request(), peer.send(CHUNKED, b"1\r\nx\r\n"), peer.leave()))
+    stream.send_request("GET", "/")
+    stream.read_head()
+    stream.receive(1_000_000, within_s=0.1)  # all there is, and then the end
+    assert stream.read_some() and stream.body == b"x"
+    assert not stream.read_some() and stream.ended == "cut"
+
+
 def test_a_half_closed_stream_still_reads(serve):
     def play(peer):
         peer.read_request()
