@@ -26,6 +26,7 @@ import psutil
 
 EVERY_S = 0.25
 MEMORY_EVERY = 4  # samples
+SETTLE_S = 3.0  # for a server to close what its clients have closed
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,29 @@ def look(pid: int, memory: bool = True) -> Sample:
                 anonymous_bytes += rollup.get("Pss_Anon", 0)
     seen = (pss_bytes, anonymous_bytes) if memory else (None, None)
     return Sample(time.time_ns(), cpu_s, fds, threads, processes, _tcp_bytes(), *seen)
+
+
+def settle(pid: int, port: int, within_s: float = SETTLE_S) -> int:
+    """Wait until a tree holds no connection on its port any more; return how many are left after `within_s` seconds.
+
+    A server hears of a client's farewell only when its loop comes round. Until it has closed its side, such a
+    connection has a file descriptor and buffers, which would make the idle server larger than it is.
+    """
+    deadline_s = time.monotonic() + within_s
+    while (left := connections(pid, port)) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    return left
+
+
+def connections(pid: int, port: int) -> int:
+    """Count the connections on a port that some process of a tree still holds, closed by the other side or not."""
+    held = set()  # by both ends, for forked processes share them
+    for process in tree(pid):
+        with contextlib.suppress(psutil.Error, OSError):
+            for each in process.net_connections("tcp"):
+                if each.laddr and each.laddr.port == port and each.raddr:
+                    held.add((each.laddr, each.raddr))
+    return len(held)
 
 
 def tree(pid: int) -> list[psutil.Process]:

@@ -105,7 +105,9 @@ def measure(running: Running, live: Live = lambda _: None) -> None:
             missed = checks.failures(server, trial.way.cases, setting.cases)
             record |= {"judged": len(trial.way.cases), "missed": missed}
             record["marks"] += [f"not conforming: {each}" for each in missed]
-        running.before, running.open_before = sampling.look(server.pid), aftermath.opened(server)
+        running.open_before = aftermath.opened(server)
+        record["connections_before"] = sampling.settle(server.pid, server.port)  # the cases' and our own
+        running.before = sampling.look(server.pid)
         with sampling.Sampler(server.pid) as sampler:
             generator.go(trial, f"http://{server.host}:{server.port}")
             generator.watch(trial.load.seconds + setting.overtime_s, _still_there(server), live)

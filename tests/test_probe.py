@@ -520,7 +520,7 @@ def test_a_reset_is_seen_by_the_peer(serve):
 def test_much_is_received_at_once_and_read_later(serve):
     body = b"x" * 300_000
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
-    stream, peer = serve(lambda peer: (peer.read_request(), peer.send(head, body), peer.leave()))
+    stream, _ = serve(lambda peer: (peer.read_request(), peer.send(head, body), peer.leave()))
     stream.send_request("GET", "/")
     stream.read_head()
     stream.receive(len(body), within_s=5)
@@ -529,7 +529,7 @@ def test_much_is_received_at_once_and_read_later(serve):
 
 
 def test_what_is_received_at_once_has_its_time(serve):
-    stream, peer = serve(lambda peer: (peer.read_request(), peer.send(CHUNKED, b"1\r\nx\r\n"), peer.leave()))
+    stream, _ = serve(lambda peer: (peer.read_request(), peer.send(CHUNKED, b"1\r\nx\r\n"), peer.leave()))
     stream.send_request("GET", "/")
     stream.read_head()
     stream.receive(1_000_000, within_s=0.1)  # all there is, and then the end

@@ -108,6 +108,32 @@ def test_a_server_that_misses_a_case_is_measured_and_marked(tmp_path):
     assert record["tally"]["seen"] > 0
 
 
+LINGERING = """
+import socket, threading
+
+def test_connections_end_a_while_after_their_case(server):
+    left = [socket.create_connection((server.host, server.port)) for _ in range(10)]
+    assert server.json("GET", "/json/open").status == 200  # answered after it has accepted the others
+    threading.Timer(0.5, lambda: [each.close() for each in left]).start()
+"""
+
+
+def test_connections_of_the_cases_are_no_part_of_the_idle_server(tmp_path):
+    (tmp_path / "test_x.py").write_text(LINGERING)
+    way = plan.Way("sse", "sse", cases=("test_x::test_connections_end_a_while_after_their_case",))
+    load = plan.Load(users=5, spawn_rate=100, warm_up_s=0, measure_s=0.5, drain_s=0.1, publish_rate=40)
+    record = trial.run(one(load, way), setting(cases=tmp_path))
+    assert (record["state"], record["missed"], record["connections_before"]) == ("ok", [], 0)
+    assert record["usage"]["fds"] >= record["usage"]["fds_before"] + 5
+
+
+def test_a_server_that_closes_nothing_is_waited_for_to_a_limit():
+    with launch.launch(launch.SERVERS / "stdlib_asyncio.py") as server, Client(server) as client:
+        assert client.open("/events/topic?topic=bench").status == 200
+        assert sampling.settle(server.pid, server.port, within_s=0.2) == 1
+    assert sampling.settle(server.pid, server.port) == 0
+
+
 def test_a_server_without_what_a_transport_needs_is_skipped():
     record = trial.run(one(way=plan.Way("websocket", "websocket", needs="websocket")), setting())
     assert (record["state"], record["reason"]) == (
