@@ -102,7 +102,12 @@ def _environment(script: Path) -> Path | None:
 def uv_environ() -> dict[str, str]:
     """Return the environment for uv and the server: the day, no colours, and nothing of our own Python's."""
     ours = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV"}
-    environ = {name: value for name, value in os.environ.items() if name not in ours}
+    while True:
+        try:
+            environ = {name: value for name, value in os.environ.items() if name not in ours}
+        except (KeyError, RuntimeError):
+            continue  # pytest, in its own thread, keeps the name of the current case there
+        break
     environ |= {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     day = exclude_newer()
     return environ | ({"UV_EXCLUDE_NEWER": day} if day else {})

@@ -329,3 +329,25 @@ def test_an_unknown_server_like_none_is_told_with_all_there_are():
 def test_a_folder_without_servers_is_told(tmp_path):
     with pytest.raises(UnknownServer, match="holds no server"):
         find([], tmp_path)
+
+
+def test_the_environment_is_read_while_another_thread_changes_it():
+    """As pytest does at each phase of each case, while a story starts its server beside them: one run in thirty broke."""
+    stop = threading.Event()
+
+    def change():
+        while not stop.is_set():
+            os.environ["SSEPROOF_TEST_CHANGES"] = "1"
+            del os.environ["SSEPROOF_TEST_CHANGES"]
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(300):
+            assert environment.uv_environ()["NO_COLOR"] == "1"
+    finally:
+        sys.setswitchinterval(interval_s)
+        stop.set()
+        changing.join()
