@@ -122,8 +122,8 @@ def _read_in_time(lateness):
     """Fail unless, at one distance, two events have each been read less than it after they could be due."""
     told = []
     for n, apart_s in enumerate(APART_S):
-        if n > 2:
-            time.sleep(0.5)  # what else keeps the server busy may be over then; a buffer is late however long one waits
+        if n > 4:  # what else keeps the server busy may be over then; a buffer is late however long one waits
+            time.sleep(0.5)
         late_s = lateness(apart_s)
         if len(late_s) == 2 and max(late_s) < apart_s:
             return
