@@ -58,8 +58,9 @@ def marks(tally: Mapping[str, Any], allows: Sequence[str] = ()) -> list[str]:
     if tally["seen"] < tally["due"] and "loss" not in allows:
         missing = tally["due"] - tally["seen"]
         found.append(f"lossy: {missing:,} of {tally['due']:,} events due were not seen")
-    if tally["streams"] < tally["clients"] and "absence" not in allows:
-        absent = tally["clients"] - tally["streams"]
+    # A scenario may let its clients come and go, but its window is to begin with all it has waited for.
+    absent = tally["unserved"] if "absence" in allows else tally["clients"] - tally["streams"]
+    if absent:
         found.append(f"lossy: {absent} of {tally['clients']} clients were not served for the whole window")
     publisher = tally.get("publisher") or {}
     if publisher.get("refused"):

@@ -126,7 +126,8 @@ def _client(bout: Bout, port: int, tally: Path) -> Sequence[str]:
     return [
         sys.executable, "-m", "locust", "-f", str(ROOT / "loadtest" / "broadcast.py"), "--headless", "--only-summary",
         "--host", f"http://127.0.0.1:{port}", "--users", str(bout.streams), "--spawn-rate", str(bout.streams),
-        "--transport", "sse", "--drain", str(DRAIN_S), "--tally", str(tally), *window, *many,
+        "--transport", "sse", "--drain", str(DRAIN_S), "--tally", str(tally),
+        "--join-limit", str(LIMIT_S / 2), *window, *many,
     ]  # fmt: skip
 
 

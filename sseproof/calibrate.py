@@ -42,6 +42,11 @@ TRIES = 3
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Calibrate as the command line says and return the exit code."""
     asked = _options(arguments)
+    try:
+        asked.run = results.run_id(asked.run)
+    except results.ResultsError as error:
+        print(f"calibrate: {error}", file=sys.stderr)
+        return 2
     path = root / "results" / asked.run / "calibrate.jsonl"
     try:
         with sigterm_as_ctrl_c():
@@ -65,10 +70,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="under 3 minutes instead of 8: fewer blocks, no 10,000 streams")
     add("--truth", action="store_true", help="only the comparison with what the source knows")
-    add(
-        "--run", default=f"calibrate-{datetime.now(UTC):%Y%m%d-%H%M%S}", help="name of the folder in results/"
-    )
-    add("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the order of bouts")
+    add("--run", metavar="ID", help="name of the run and its folder (default: time and chance)")
+    add("--seed", type=int, default=random.SystemRandom().randrange(10**6), metavar="N",
+        help="seed of the bouts' order (default: by chance, told)")  # fmt: skip
     return parser.parse_args(arguments)
 
 

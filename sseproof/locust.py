@@ -22,7 +22,7 @@ from sseproof.poll_users import LongPollUser, PollUser
 from sseproof.process import lack_of_descriptors
 from sseproof.users import EventStreamUser, process_of
 from sseproof.websocket_user import WebSocketUser
-from sseproof.window import ASK, TALLY, WINDOW, Window
+from sseproof.window import ASK, JOIN, TALLY, WINDOW, Window
 
 __all__ = ["EventStreamUser", "LongPollUser", "PollUser", "WebSocketUser", "attach"]
 
@@ -42,7 +42,9 @@ def _add_options(parser: Any) -> None:
     add("--topic", default="main", help="topic to publish to and to listen to")
     add("--publish-rate", type=float, default=0.0, help="events per second to publish; 0: start no publisher")
     add("--payload-bytes", type=int, default=0, help="length of each published event's pad")
-    add("--warm-up", type=_seconds, default=2.0, help="seconds from all users being there to the window")
+    add("--join-limit", type=_seconds, default=10.0,
+        help="seconds for all users to have their stream or first answer; then the window begins without the rest")  # fmt: skip
+    add("--warm-up", type=_seconds, default=2.0, help="seconds from then, or that limit, to the window")
     add("--measure", type=_seconds, default=0.0, help="length of the window in seconds; 0: count everything")
     add("--drain", type=_seconds, default=2.0, help="seconds to wait behind the window for what is late")
     add("--tally", default="", help="file for the result, one JSON object")
@@ -82,6 +84,9 @@ def _work(environment: Environment, runner: WorkerRunner) -> None:
         report = {**msg.data, **process.report()}
         runner.send_message(TALLY, {**report, "got_ns": got_ns, "sent_ns": time.time_ns()})
 
+    def join(environment: Environment, msg: Any, **_: Any) -> None:
+        runner.send_message(JOIN, {"unserved": process.unserved()})
+
     def add_report(client_id: str, data: dict[str, Any], **_: Any) -> None:
         data["sseproof"] = process.report()
 
@@ -91,6 +96,7 @@ def _work(environment: Environment, runner: WorkerRunner) -> None:
     hooks.report_to_master.add_listener(add_report)
     runner.register_message(WINDOW, open_window)
     runner.register_message(ASK, answer)
+    runner.register_message(JOIN, join)
 
 
 def _conduct(environment: Environment, window: Window) -> None:
@@ -113,6 +119,9 @@ def _conduct(environment: Environment, window: Window) -> None:
     def take_tally(environment: Environment, msg: Any, **_: Any) -> None:
         window.answered(msg.node_id, msg.data, time.time_ns())
 
+    def take_unserved(environment: Environment, msg: Any, **_: Any) -> None:
+        window.unserved[msg.node_id] = msg.data["unserved"]
+
     def quitting(**_: Any) -> None:
         window.quitting()
 
@@ -128,6 +137,7 @@ def _conduct(environment: Environment, window: Window) -> None:
     if isinstance(runner, MasterRunner):
         hooks.worker_report.add_listener(take_report)
         runner.register_message(TALLY, take_tally)
+        runner.register_message(JOIN, take_unserved)
 
 
 _hooks: Any = events  # locust's own have no types

@@ -19,7 +19,7 @@ from sseproof.tally import HISTOGRAMS
 
 FORMAT = 1
 SUMS = (
-    "streams", "clients", "seen", "duplicates", "reordered", "cuts", "reconnects", "deliveries", "requests",
+    "streams", "clients", "awaited", "unserved", "seen", "duplicates", "reordered", "cuts", "reconnects", "deliveries", "requests",
     "wire_in_bytes", "wire_out_bytes", "early",
 )  # fmt: skip
 

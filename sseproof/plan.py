@@ -30,13 +30,17 @@ class PlanError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """The numbers of one trial. Rates are per second; a rate of 0 means that nothing is published."""
+    """The numbers of one trial. Rates are per second; a rate of 0 means that nothing is published.
+
+    The warm-up begins when all users are served, `join_s` after the last was started at the latest.
+    """
 
     users: int
     spawn_rate: float
     warm_up_s: float
     measure_s: float
     drain_s: float = 2.0
+    join_s: float = 10.0
     publish_rate: float = 0.0
     payload_bytes: int = 0
     trials: int = 1
@@ -44,7 +48,7 @@ class Load:
 
     @property
     def seconds(self) -> float:
-        """How long locust is at it, from the first user to the last event waited for."""
+        """How long locust is at it, from the first user to the last event waited for, if all are served at once."""
         return self.users / self.spawn_rate + self.warm_up_s + self.measure_s + self.drain_s
 
 
@@ -153,7 +157,7 @@ def _load(given: Mapping[str, Any], place: str) -> Load:
     for key in ("users", "spawn_rate", "warm_up_s", "measure_s"):
         if key not in given:
             raise PlanError(f"{place}: {key} is missing")
-    may_be_0 = {"warm_up_s", "drain_s", "publish_rate", "payload_bytes"}
+    may_be_0 = {"warm_up_s", "drain_s", "join_s", "publish_rate", "payload_bytes"}
     for key, value in given.items():
         whole = key in {"users", "payload_bytes", "trials"}
         if key == "options":

@@ -73,6 +73,13 @@ class Process:
         for name, at_ns in zip(("from", "until"), window, strict=True):
             gevent.spawn_later(max(0.0, (at_ns - time.time_ns()) / 1e9), self._note_usage, name)
 
+    def unserved(self) -> int:
+        """Count the clients that a window still waits for; the first call says which: those there are by then."""
+        now_ns = time.time_ns()
+        for tally in self.tallies.values():
+            tally.expect()
+        return sum(tally.unserved(now_ns) for tally in self.tallies.values())
+
     def finish(self) -> None:
         """Move what is left to locust's rows, at the end of a test."""
         for tally in self.tallies.values():

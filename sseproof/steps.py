@@ -38,6 +38,10 @@ class StepTally(Tally):
         self.steps = [Step() for _ in range(steps)]
         self._held: dict[int, bool] = {}
 
+    def awaited(self) -> _Array:
+        """Let a window wait for the clients of the first step: the others come when theirs begins."""
+        return np.asarray(np.arange(self.expected) % len(self.steps) == 0)
+
     @property
     def has_window(self) -> bool:
         """Tell whether it is known when the first step begins."""
@@ -57,8 +61,8 @@ class StepTally(Tally):
         """Tell of each client whether it was served before the counted part of a step began."""
         return (self._joined_ns > 0) & (self._joined_ns <= self.counted_ns(step)[0])
 
-    def _count_ours(self, who: _Array, dues_ns: _Array, stamps_ns: _Array, read_ns: _Array) -> None:
-        super()._count_ours(who, dues_ns, stamps_ns, read_ns)
+    def numbered(self, who: _Array, dues_ns: _Array, stamps_ns: _Array) -> None:
+        """Count them in the steps, too."""
         if not self.has_window:
             return
         for number, step in enumerate(self.steps):

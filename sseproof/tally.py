@@ -109,6 +109,7 @@ class Tally:
         self.deliveries = self.requests = self.wire_in_bytes = self.wire_out_bytes = 0
         self.first_number, self.last_number = 2**62, -1  # of the window's events
         self.clients = 0
+        self.expected = 0  # of the first so many clients a window waits for those that are `awaited`
         # Per client: window events seen, last event or request and whether it was a request, when it came, and left
         self._seen, self._last_ns, self._was_request, self._joined_ns, self._left_ns = (
             np.zeros(64, dtype=np.int64) for _ in range(5)
@@ -135,6 +136,20 @@ class Tally:
         """Take note that a client is served from now on: events due later are owed to it."""
         if not self._joined_ns[client.number]:
             self._joined_ns[client.number] = time.time_ns()
+
+    def expect(self) -> None:
+        """Have a window wait for the clients there are by now; who comes later is not waited for."""
+        self.expected = self.expected or self.clients
+
+    def awaited(self) -> _Array:
+        """Tell of each expected client whether a window waits for it."""
+        return np.ones(self.expected, dtype=bool)
+
+    def unserved(self, by_ns: int) -> int:
+        """Count who is awaited, has not left, and was not served by a moment in Unix nanoseconds."""
+        joined, left = self._joined_ns[: self.expected], self._left_ns[: self.expected]
+        there = ((joined > 0) & (joined <= by_ns)) | ((left > 0) & (left <= by_ns))
+        return int((self.awaited() & ~there).sum())
 
     def left(self, client: Client) -> None:
         """Take note that a client has gone of its own accord: nothing more is owed to it."""
@@ -228,7 +243,11 @@ class Tally:
     def _within(self, times_ns: _Array) -> _Array:
         return (times_ns >= self.window[0]) & (times_ns < self.window[1])
 
+    def numbered(self, who: _Array, dues_ns: _Array, stamps_ns: _Array) -> None:
+        """Look at numbered events as they are counted: whose, when due, when the kernel had them. Nothing more here."""
+
     def _count_ours(self, who: _Array, dues_ns: _Array, stamps_ns: _Array, read_ns: _Array) -> None:
+        self.numbered(who, dues_ns, stamps_ns)
         staleness = stamps_ns - dues_ns
         self._freshen("event staleness", staleness)
         within = self._within(dues_ns)
@@ -300,6 +319,8 @@ class Tally:
             "deliveries": self.deliveries + self.duplicates,
             "clients": int(count - ((left > 0) & (left < self.window[0])).sum()),
             "streams": int(stayed.sum()),
+            "awaited": int(self.awaited().sum()),
+            "unserved": self.unserved(self.window[0]) if self.window != EVERYTHING else 0,
             "seen": int(seen.sum()),
             "worst_seen": int(seen.min()) if len(seen) else 0,
             "failures": dict(self.failures),

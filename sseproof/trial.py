@@ -110,7 +110,8 @@ def measure(running: Running, live: Live = lambda _: None) -> None:
         running.before = sampling.look(server.pid)
         with sampling.Sampler(server.pid) as sampler:
             generator.go(trial, f"http://{server.host}:{server.port}")
-            generator.watch(trial.load.seconds + setting.overtime_s, _still_there(server), live)
+            limit_s = trial.load.seconds + trial.load.join_s + setting.overtime_s
+            generator.watch(limit_s, _still_there(server), live)
         running.samples = sampler.samples
 
 

@@ -1,37 +1,38 @@
 """The measured part of a run, kept by the master or the only process: when it begins, when all is over, what came of it.
 
-When all users are there, the window is from now + warm-up until that + measure; workers and the publisher are told
-before it begins. After the drain every worker is asked for its last state, all of it becomes one tally file, and the
-run ends with exit code 0 if the window was whole. Without `--measure` everything counts until the run is stopped, and
-the tally is made from the last states the workers reported.
+When all users are there and each has its stream or its first answer, the window is from now + warm-up until that +
+measure; workers and the publisher are told before it begins. Who has not joined when `--join-limit` is over is not
+waited for any longer, and the tally counts it as unserved. After the drain every worker is asked for its last state,
+all of it becomes one tally file, and the run ends with exit code 0 if the window was whole and everybody was there.
+Without `--measure` everything counts until the run is stopped, and the tally is made from the last states the workers
+reported.
 
-It has more lines than most because the window, its publisher and its report are one story.
+It has more lines than most because the window and its report are one story.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
-import gevent.subprocess
 from locust.env import Environment
 from locust.runners import MasterRunner
 
 from sseproof.histogram import merged, summary
 from sseproof.merge import due_to_each, merge, write
 from sseproof.process import Process
-from sseproof.tally import EVERYTHING
+from sseproof.publishing import Publishing
 
-WINDOW, ASK, TALLY = "sseproof window", "sseproof ask", "sseproof tally"  # locust's custom messages
+WINDOW, JOIN = "sseproof window", "sseproof join"  # locust's custom messages
+ASK, TALLY = "sseproof ask", "sseproof tally"
+JOIN_EVERY_S = 0.1
 LEAD_S = 0.5  # at least so long before a window begins is it told
-LAST_WORDS_S = 10.0  # for workers' last states, and for the publisher's report
+LAST_WORDS_S = 10.0  # for workers' last states
 logger = logging.getLogger("sseproof")
 
 
@@ -47,6 +48,7 @@ class Window:
         self.final: set[str] = set()
         self.offsets: dict[str, dict[str, int]] = {}
         self.workers: set[str] = set()  # who was there when the window was told
+        self.unserved: dict[str, int] = {}  # of workers, how many of its clients have not joined yet
         self.publisher: Publishing | None = None
         self.written = False
 
@@ -64,12 +66,12 @@ class Window:
             gevent.spawn(self._show_progress)
 
     def spawned(self) -> None:
-        """Set the window, once: all users are there."""
+        """Begin to set the window, once: all users are there, if not yet served."""
         if self.state != "spawning":
             return
         self.state = "measuring"
         if self.options.measure:
-            self.state = "warm-up"
+            self.state = "joining"
             gevent.spawn(self._conduct)
 
     def _conduct(self) -> None:
@@ -81,6 +83,8 @@ class Window:
             gevent.sleep(0.02)  # a master waits only a second for its workers' counts
         if self.publisher is not None:
             self.publisher.wait()
+        self._join()
+        self.state = "warm-up"
         from_ns = time.time_ns() + round(max(LEAD_S, self.options.warm_up) * 1e9)
         self.window = (from_ns, from_ns + round(self.options.measure * 1e9))
         self.process.open_window(self.window)
@@ -94,22 +98,44 @@ class Window:
             self.state = state
         gevent.sleep(self.options.drain)
         missing = self._gather()
-        tally = self.write()
         problems = [f"{len(missing)} of {len(self.workers)} workers did not report"] if missing else []
         if runner.user_count != users:
             problems.append(f"{runner.user_count} users at the end, expected {users}")
-        if self.publisher is not None and tally["publisher"]["failure"]:
-            problems.append(f"publisher: {tally['publisher']['failure']}")
-        if not tally["streams"]:
-            problems.append(f"0 of {users} clients were served for the whole window")
-        for problem in problems:
+        tally = self.write(problems)
+        absent = self._absent(tally)
+        for problem in [*tally["problems"], *absent]:
             logger.error("The window is not whole: %s", problem)
-        self.environment.process_exit_code = 1 if problems else 0
+        self.environment.process_exit_code = 1 if tally["problems"] or absent else 0
         self.state = "over"
         if self.options.headless:
             runner.quit()
         else:
             runner.stop()
+
+    def _join(self) -> None:
+        """Wait until every client has its stream or first answer; at the limit say how many have not, and go on."""
+        runner = self.environment.runner
+        deadline_s = time.monotonic() + self.options.join_limit
+        while True:
+            left = self.process.unserved()
+            if isinstance(runner, MasterRunner):
+                left = sum(self.unserved.get(worker, 1) for worker in list(runner.clients))
+                runner.send_message(JOIN, None)
+            if not left:
+                return
+            if time.monotonic() >= deadline_s:
+                break
+            gevent.sleep(JOIN_EVERY_S)
+        told = "%d clients are not served after %g s (--join-limit): the window begins without them"
+        logger.warning(told, left, self.options.join_limit)
+
+    def _absent(self, tally: dict[str, Any]) -> list[str]:
+        """Say how many clients were not there in time: no fault of the window, so figures of the others stand."""
+        awaited, unserved = tally["awaited"], tally["unserved"]
+        if not unserved or not tally["streams"]:
+            return []
+        limit = f"the others came later than {self.options.join_limit:g} s (--join-limit) and the warm-up, or never"
+        return [f"{awaited - unserved:,} of {awaited:,} streams were served for the whole window; {limit}"]
 
     def _gather(self) -> set[str]:
         """Ask every worker for its last state; return who has not answered in time."""
@@ -148,10 +174,18 @@ class Window:
         found = merge(states, self.window, publisher, [own["generator"], *workers])
         return {**found, "transport": getattr(self.options, "transport", None) or found["transport"]}
 
-    def write(self) -> dict[str, Any]:
-        """End the publisher, make the tally and write it where `--tally` says, whole or not at all."""
+    def write(self, problems: Sequence[str] = ()) -> dict[str, Any]:
+        """End the publisher, make the tally and write it where `--tally` says, whole or not at all.
+
+        "problems" in it are why its window is none: these and what shows by now.
+        """
         report = self.publisher.end(self.window) if self.publisher is not None else None
         tally = self.tally(report)
+        tally["problems"] = [*problems]
+        if report is not None and report["failure"]:
+            tally["problems"].append(f"publisher: {report['failure']}")
+        if self.window is not None and not tally["streams"]:
+            tally["problems"].append(f"0 of {tally['clients']} clients were served for the whole window")
         if self.options.tally:
             write(Path(self.options.tally), tally)
         self.written = True
@@ -191,61 +225,3 @@ class Window:
             "users": runner.user_count if runner is not None else 0,
             "state": self.state,
         }
-
-
-class Publishing:
-    """The publisher's process, which ends when its stdin does."""
-
-    def __init__(self, host: str, options: Any) -> None:
-        parts = urlsplit(host)
-        command = [sys.executable, "-m", "sseproof.publisher", "--host", parts.hostname or "127.0.0.1"]
-        command += ["--port", str(parts.port or 80), "--topic", options.topic]
-        command += ["--rate", str(options.publish_rate), "--payload-bytes", str(options.payload_bytes)]
-        self._child = gevent.subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # a Ctrl-C at the terminal is ours to handle
-        )
-        self.report: dict[str, Any] | None = None
-        self._first = gevent.spawn(self._child.stdout.readline)  # which says when its first event was due
-
-    def wait(self) -> None:
-        """Wait until it publishes; not forever, for it may have failed."""
-        self._first.join(LAST_WORDS_S)
-
-    def tell(self, window: tuple[int, int]) -> None:
-        """Say which due times to report on."""
-        try:
-            self._child.stdin.write(f"window {window[0]} {window[1]}\n".encode())
-            self._child.stdin.flush()
-        except OSError:
-            logger.error("The publisher has ended early, with exit code %s", self._child.poll())
-
-    def end(self, window: tuple[int, int] | None) -> dict[str, Any]:
-        """Close its stdin and return its report, with how many events were due."""
-        if self.report is None:
-            try:
-                self.wait()
-                printed, _ = self._child.communicate(timeout=LAST_WORDS_S)
-                lines = [json.loads(line) for line in ((self._first.value or b"") + printed).splitlines()]
-            except (subprocess.TimeoutExpired, OSError, ValueError):
-                self._child.kill()
-                lines = []
-            self.report = _report(lines, window or (EVERYTHING[0], time.time_ns()), self._child.poll())
-        return self.report
-
-
-def _report(lines: list[dict[str, Any]], window: tuple[int, int], code: int | None) -> dict[str, Any]:
-    found: dict[str, Any] = dict(lines[-1]) if len(lines) == 2 else {"sent": 0, "refused": 0, "failure": None}
-    if len(lines) != 2:
-        found |= {"late_p50_ns": None, "late_p99_ns": None, "late_max_ns": None}
-        found["failure"] = f"the publisher ended without a report, with exit code {code}"
-    found["due"] = 0
-    if lines:
-        interval_ns, start_ns = 1e9 / lines[0]["rate_hz"], lines[0]["start_ns"]
-        first, behind = (max(0, -(-(at_ns - start_ns) // interval_ns)) for at_ns in window)
-        found["due"] = int(max(0, behind - first))
-    found.pop("start_ns", None)
-    found.pop("rate_hz", None)
-    return found

@@ -250,6 +250,13 @@ def test_the_tables_say_what_was_seen_and_hold_no_control_characters():
     assert "missed" in text
 
 
+@pytest.mark.parametrize("name", ["../x", "a b", "."])
+def test_a_runs_name_that_is_no_folders_is_said_before_anything_starts(tmp_path, capsys, name):
+    assert calibrate.main(["--run", name], root=tmp_path) == 2
+    assert f"calibrate: --run is {name!r}, expected a folder's name" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_block_puts_ours_beside_the_others():
     todo = calibrate.plan(quick=True, truth_only=False, seed=1)
     assert [each.mode for purpose, _, each in todo if purpose == "truth"] == ["stall", "delay"]

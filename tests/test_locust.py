@@ -135,6 +135,7 @@ def test_without_a_window_everything_counts(server, tmp_path):
 def test_a_host_that_is_down_is_a_failure_and_not_a_hot_loop(tmp_path, transport):
     port = free_port()
     options = ("--transport", transport, "--warm-up", 0, "--measure", 1, "--drain", 0, "--poll-every", 0.1)
+    options += ("--join-limit", 0)
     done = locust(BROADCAST, port, *options, "--tally", tmp_path / "t.json")
     assert done.returncode == 1
     [(message, count)] = done.tally["failures"].items()
@@ -246,6 +247,53 @@ def test_what_ends_an_eventsource_is_not_asked_again(odd, tmp_path, path, messag
     assert done.tally["failures"] == ({message: 6} if message else {})
     assert len(odd.asked) == 6
     assert (done.returncode == 0) == (message is None)
+
+
+LATE_S = 1.5
+
+
+class Late(Odd):
+    """Give each stream its head late, and the odd ones of /half none at all; then events of ours."""
+
+    def answer_late(self):
+        time.sleep(LATE_S)
+        self.begin(200)
+        for n in range(10_000):
+            self.wfile.write(b'data: {"n":%d,"due_ns":%d}\n\n' % (n, time.time_ns()))
+            time.sleep(0.05)
+
+    def answer_half(self):
+        if len(self.server.asked) % 2:
+            self.server.until_closed(self.connection)
+        else:
+            self.answer_late()
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", 2)], ids=["one", "two"])
+def test_a_window_begins_when_all_have_their_streams(odd, tmp_path, processes):
+    odd.RequestHandlerClass = Late
+    file = locustfile(tmp_path / "l.py", "path = '/late'")
+    options = ("--warm-up", 0.5, "--measure", 1, "--drain", 0.2, *processes)
+    done = locust(file, odd.server_port, *options, "--tally", tmp_path / "t.json")
+    assert done.returncode == 0, done.stderr
+    tally = done.tally
+    counts = [tally[name] for name in ("streams", "clients", "awaited", "unserved")]
+    assert (counts, tally["problems"]) == ([6, 6, 6, 0], [])
+    assert tally["quantiles"]["staleness"]["n"] >= 6 * 5
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", 2)], ids=["one", "two"])
+def test_who_has_no_stream_at_the_limit_is_told_with_the_numbers(odd, tmp_path, processes):
+    odd.RequestHandlerClass = Late
+    file = locustfile(tmp_path / "l.py", "path = '/half'")
+    options = ("--join-limit", 4, "--warm-up", 0.5, "--measure", 1, "--drain", 0.2, *processes)
+    done = locust(file, odd.server_port, *options, "--tally", tmp_path / "t.json")
+    assert done.returncode == 1
+    assert "3 clients are not served after 4 s (--join-limit): the window begins without them" in done.stderr
+    assert "3 of 6 streams were served for the whole window" in done.stderr
+    tally = done.tally
+    counts = [tally[name] for name in ("streams", "clients", "awaited", "unserved")]
+    assert (counts, tally["problems"]) == ([3, 6, 6, 3], [])
 
 
 def test_a_cut_stream_is_resumed_after_the_announced_time(odd, tmp_path):

@@ -112,7 +112,7 @@ LINGERING = """
 import socket, threading
 
 def test_connections_end_a_while_after_their_case(server):
-    left = [socket.create_connection((server.host, server.port)) for _ in range(10)]
+    left = [socket.create_connection((server.process.host, server.process.port)) for _ in range(10)]
     assert server.json("GET", "/json/open").status == 200  # answered after it has accepted the others
     threading.Timer(0.5, lambda: [each.close() for each in left]).start()
 """
@@ -170,7 +170,7 @@ def test_a_locustfile_that_is_broken_fails_the_trial_with_its_last_words(tmp_pat
 
 def test_a_locust_that_does_not_end_is_ended_at_the_limit(tmp_path):
     (tmp_path / "endless.py").write_text("import time\ntime.sleep(600)\n")
-    load = plan.Load(users=1, spawn_rate=100, warm_up_s=0, measure_s=0.1, drain_s=0)
+    load = plan.Load(users=1, spawn_rate=100, warm_up_s=0, measure_s=0.1, drain_s=0, join_s=0)
     record = trial.run(one(load, file=tmp_path / "endless.py"), setting(conformance=False, overtime_s=0.5))
     assert record["reason"].startswith("locust has not ended after 1 s")
     assert family() == []
@@ -200,6 +200,7 @@ def test_environment_variables_of_locust_do_not_reach_a_trial(tmp_path, monkeypa
         ('{"format": 2}', "the generator's tally has format 2, expected 1"),
         ('{"format": 1, "publisher": {"failure": "refused"}}', "the publisher failed: refused"),
         ('{"format": 1, "window": null}', "the window is not whole"),
+        ('{"format": 1, "problems": ["5 users at the end"]}', "the window is not whole: 5 users at the end"),
         ('{"format": 1, "window": {"from_ns": 1}, "generators": [1]}', "1 of 2 generator processes reported"),
     ],
 )
@@ -266,7 +267,7 @@ def test_a_look_sees_the_whole_tree():
 def tally(**more):
     good = {
         "generators": [{"pid": 1, "cpu_share": 0.7}], "quantiles": {"lag": {"p99": 10_000_000}}, "clock": "kernel",
-        "seen": 10, "due": 10, "streams": 2, "clients": 2, "publisher": {"refused": 0, "late_p99_ns": 10**9},
+        "seen": 10, "due": 10, "streams": 2, "clients": 2, "unserved": 0, "publisher": {"refused": 0, "late_p99_ns": 10**9},
         "deliveries": 10, "requests": 5, "wire_in_bytes": 1000, "wire_out_bytes": 50,
     }  # fmt: skip
     return good | more
@@ -292,6 +293,8 @@ def test_a_mark_says_why_with_the_number_and_its_limit(more, told):
 
 def test_what_a_scenario_allows_is_no_mark():
     assert aftermath.marks(tally(seen=9, streams=1), allows=["loss", "absence"]) == []
+    told = "lossy: 1 of 2 clients were not served for the whole window"  # which none has asked for
+    assert aftermath.marks(tally(streams=1, unserved=1), allows=["absence"]) == [told]
 
 
 def test_costs_are_per_delivered_event_and_per_stream():
