@@ -140,6 +140,7 @@ class Stream:
         self.keep_bytes = keep_bytes
         self._allowance = allowance
         self._charged_bytes = 0
+        self._held = memoryview(b"")  # received, and not yet read
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
         self._gone: str | None = None  # "closed" or "reset", once the server has done so
         self._forget()
@@ -390,15 +391,17 @@ class Stream:
         """
         limit = struct.pack("ll", int(within_s), int(within_s % 1 * 1e6))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        data = self._recv(None, size_bytes, socket.MSG_WAITALL)
-        if data:
-            self._h11.receive_data(data)
+        self.socket.settimeout(None)
+        with contextlib.suppress(BlockingIOError):
+            self._held = memoryview(self.socket.recv(size_bytes, socket.MSG_WAITALL))
 
-    def _recv(self, wait_s: float | None, room: int = _RECV_BYTES, flags: int = 0) -> bytes | None:
+    def _recv(self, wait_s: float, room: int = _RECV_BYTES) -> bytes | None:
         """Keep one recv; None when nothing came or the connection is gone (`_gone` tells)."""
         self.socket.settimeout(wait_s)
         try:
-            data = self.socket.recv(room, flags)
+            # What is held goes on in pieces like any other: a flood is counted, and given up, piece by piece.
+            data = bytes(self._held[:room]) or self.socket.recv(room)
+            self._held = self._held[room:]
         except (TimeoutError, BlockingIOError):
             return None
         except OSError:
@@ -409,7 +412,7 @@ class Stream:
             return None
         # Of a long body the decoded chunks are kept; what came raw is kept for its beginning only.
         known = self.received_bytes > RAW_BYTES and self.ended is None
-        self.raw.append(Chunk(self.now_s(), b"" if known else data[:_RECV_BYTES]))
+        self.raw.append(Chunk(self.now_s(), b"" if known else data))
         self.received_bytes += len(data)
         self.charge(len(self.raw[-1].data) + _PIECE_BYTES)
         return data
