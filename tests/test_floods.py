@@ -54,19 +54,26 @@ class Flooded:
         try:
             code = self._process.wait(180)  # alone it takes a tenth
         finally:
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-            self._output.close()
+            self.end()
         peak_kib = int((self.folder / "output").read_text(errors="replace").rsplit(maxsplit=1)[-1])
         return code, peak_kib // 1024, results.read(self.folder / "results" / "r" / "conformance.jsonl")
+
+    def end(self):
+        """Leave nothing running."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._output.close()
 
 
 @pytest.fixture(scope="module")
 def floods(tmp_path_factory):
     """Begin a run against each flood; they go on side by side."""
     folder = tmp_path_factory.mktemp("floods")
-    return {flood: Flooded(folder / flood, flood) for flood in FLOODS}
+    begun = {flood: Flooded(folder / flood, flood) for flood in FLOODS}
+    yield begun
+    for flooded in begun.values():  # of some a test may run in another worker
+        flooded.end()
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="ru_maxrss counts bytes there")
