@@ -6,6 +6,7 @@ which day and which header it was resolved; another one is resolved anew.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -99,15 +100,17 @@ def _environment(script: Path) -> Path | None:
     return folder if folder.parent.name.startswith("environments-") else None
 
 
+def copied_environ() -> dict[str, str]:
+    """Copy this process's environment, though another thread may be changing it, as pytest does at each case."""
+    while True:
+        with contextlib.suppress(KeyError, RuntimeError):
+            return dict(os.environ)
+
+
 def uv_environ() -> dict[str, str]:
     """Return the environment for uv and the server: the day, no colours, and nothing of our own Python's."""
     ours = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV"}
-    while True:
-        try:
-            environ = {name: value for name, value in os.environ.items() if name not in ours}
-        except (KeyError, RuntimeError):
-            continue  # pytest, in its own thread, keeps the name of the current case there
-        break
+    environ = {name: value for name, value in copied_environ().items() if name not in ours}
     environ |= {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     day = exclude_newer()
     return environ | ({"UV_EXCLUDE_NEWER": day} if day else {})

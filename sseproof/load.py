@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sseproof.environment import copied_environ
 from sseproof.leashed import Leashed
 from sseproof.plan import Trial
 
@@ -50,7 +51,7 @@ def arguments(trial: Trial, host: str, processes: int, tally: Path) -> list[str]
 
 def locust_environ() -> dict[str, str]:
     """Give what locust is started with: without LOCUST_USERS and its like, which would leave no trace in the results."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    environ = {name: value for name, value in copied_environ().items() if not name.startswith("LOCUST_")}
     return environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
 
 
