@@ -36,8 +36,8 @@ def unread(server):
 
 def read_one(stream):
     with contextlib.suppress(Exception):  # the case reads again, and is told
-        # In one call: Linux counts a client that takes 64 KiB now and then as stalled until its whole window is open,
-        # and in a busy process (8 MiB took 7 s, call by call) a server with a limit of 3 s cuts it off.
+        # In one call: call by call, 8 MiB took 7 s in a busy process, and servers with a limit of 3 s for a client that
+        # takes nothing cut such a slow one off.
         stream.stream.receive(len(LARGE), within_s=5)
         stream.read_events(1)
 

@@ -392,8 +392,12 @@ class Stream:
         limit = struct.pack("ll", int(within_s), int(within_s % 1 * 1e6))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         self.socket.settimeout(None)
-        with contextlib.suppress(BlockingIOError):
-            self._held = memoryview(self.socket.recv(size_bytes, socket.MSG_WAITALL))
+        try:
+            self._held = memoryview(bytes(self._held) + self.socket.recv(size_bytes, socket.MSG_WAITALL))
+        except BlockingIOError:
+            pass
+        except OSError:  # told once: who reads later would see an end like any other
+            self._gone = "reset"
 
     def _recv(self, wait_s: float, room: int = _RECV_BYTES) -> bytes | None:
         """Keep one recv; None when nothing came or the connection is gone (`_gone` tells)."""

@@ -537,6 +537,28 @@ def test_what_is_received_at_once_has_its_time(serve):
     assert not stream.read_some() and stream.ended == "cut"
 
 
+def test_a_reset_met_while_receiving_at_once_is_told_by_who_reads(serve):
+    stream, peer = serve(
+        lambda peer: (peer.read_request(), peer.send(CHUNKED), peer.release.wait(10), peer.reset())
+    )
+    stream.send_request("GET", "/")
+    stream.read_head()
+    peer.release.set()
+    stream.receive(1_000_000, within_s=5)
+    assert not stream.read_some() and stream.ended == "reset"
+
+
+def test_what_is_received_at_once_twice_is_read_in_order(serve):
+    stream, _ = serve(
+        lambda peer: (peer.read_request(), peer.send(CHUNKED, b"2\r\nxy\r\n0\r\n\r\n"), peer.leave())
+    )
+    stream.send_request("GET", "/")
+    stream.read_head()
+    for _ in range(3):
+        stream.receive(3, within_s=0.1)
+    assert stream.read_to_end() == b"xy" and stream.ended == "complete"
+
+
 def test_a_half_closed_stream_still_reads(serve):
     def play(peer):
         peer.read_request()
