@@ -19,6 +19,7 @@ import json
 import os
 import select
 import socket
+import sys
 import time
 from typing import Any
 from urllib.parse import quote
@@ -215,7 +216,9 @@ def main() -> None:
     print(json.dumps({"start_ns": publisher.start_ns, "rate_hz": publisher.rate_hz}), flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         publisher.run()
-    print(json.dumps(publisher.report()), flush=True)
+    # Who asked for it may have been killed: its end is told there, and no traceback of ours is to hide it.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), (json.dumps(publisher.report()) + "\n").encode("ascii"))
 
 
 if __name__ == "__main__":

@@ -192,10 +192,17 @@ class Window:
         return tally
 
     def quitting(self) -> None:
-        """Say by the exit code that a window was cut short."""
+        """Say by the exit code that a window was cut short, or that a run without one heard nothing at all."""
         if self.options.measure and self.state != "over":
             logger.error("The window is not whole: the run was stopped while %s", self.state)
             self.environment.process_exit_code = self.environment.process_exit_code or 1
+        # A server that never answers is no failure yet where the run is shorter than the limit for a head. A master
+        # is not asked: what its workers have told last may be older than their first answer.
+        if not self.options.measure and not isinstance(self.environment.runner, MasterRunner):
+            tally = self.tally(None)
+            if tally["clients"] and not tally["quantiles"]["headers"]["n"]:
+                logger.error("0 of %d clients were answered", tally["clients"])
+                self.environment.process_exit_code = self.environment.process_exit_code or 1
 
     def quit(self) -> None:
         """Leave nothing behind: no publisher, and a tally of whatever there is."""

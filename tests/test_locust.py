@@ -174,6 +174,19 @@ class Odd(http.server.BaseHTTPRequestHandler):
         self.begin(200, "text/html")
         self.wfile.write(b"<p>hello")
 
+    def answer_silence(self):
+        self.server.until_closed(self.connection)
+
+    def answer_flood(self):
+        self.begin(200)
+        for _ in range(1000):
+            self.wfile.write(b"data: flood\n\n" * 5000)
+
+    def answer_endless(self):
+        self.begin(200)
+        for _ in range(1000):
+            self.wfile.write(b"x" * 65536)
+
     def answer_over(self):
         self.send_response(204)
         self.end_headers()
@@ -294,6 +307,24 @@ def test_who_has_no_stream_at_the_limit_is_told_with_the_numbers(odd, tmp_path, 
     tally = done.tally
     counts = [tally[name] for name in ("streams", "clients", "awaited", "unserved")]
     assert (counts, tally["problems"]) == ([3, 6, 6, 3], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("silence", "0 of 6 clients were answered"),
+        ("endless", "bytes without an end of line or event, limit 4194304"),
+        ("flood", None),  # events are events, however many
+    ],
+)
+def test_what_has_no_end_is_told_and_kept_within_memory(odd, tmp_path, path, message):
+    file = locustfile(tmp_path / "l.py", f"path = '/{path}'")
+    options = ("--publish-rate", 0, "--run-time", 12, "--tally", tmp_path / "t.json")
+    done = locust(file, odd.server_port, *options)
+    assert (done.returncode == 0) == (message is None)
+    assert message is None or message in done.stderr
+    [generator] = done.tally["generators"]
+    assert generator["rss_bytes"] < 300 * 2**20  # of five users in a flood 100 MiB were measured
 
 
 def test_a_cut_stream_is_resumed_after_the_announced_time(odd, tmp_path):

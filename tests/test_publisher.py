@@ -178,6 +178,18 @@ def test_only_what_is_due_in_the_window_is_reported(serve, publish):
     assert end(child)["sent"] == 20
 
 
+def test_a_publisher_whose_parent_reads_no_more_ends_without_a_word(serve):
+    server = serve()
+    command = [sys.executable, "-m", "sseproof.publisher", "--port", str(server.port), "--rate", "50"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        child.stdin.close()
+        assert (child.wait(20), child.stderr.read()) == (0, "")
+
+
 def test_a_publisher_ends_with_its_parent(serve):
     """The parent is killed, so that it can tell nobody: the end of stdin is enough."""
     server = serve()
