@@ -48,7 +48,7 @@ def prepare(script: Path) -> Path:
             hint = "uv reads the dependencies from there (PEP 723); see any file in servers/"
             raise LaunchError(name, "has no '# /// script' header", hint=hint)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = f"{exclude_newer() or 'today'}\n{header[0]}\n"
+        stamp = f"{exclude_newer() or 'today'}, compiled\n{header[0]}\n"
         folder = _environment(script)
         if folder is not None and _read(folder / _STAMP) == stamp:
             return folder  # `uv run` looks itself whether all is there
@@ -109,9 +109,10 @@ def copied_environ() -> dict[str, str]:
 
 def uv_environ() -> dict[str, str]:
     """Return the environment for uv and the server: the day, no colours, and nothing of our own Python's."""
-    ours = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV"}
+    ours = {"PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}
     environ = {name: value for name, value in copied_environ().items() if name not in ours}
-    environ |= {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    # A run starts a server some hundred times: without bytecode each would compile its framework first.
+    environ |= {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "UV_COMPILE_BYTECODE": "1"}
     day = exclude_newer()
     return environ | ({"UV_EXCLUDE_NEWER": day} if day else {})
 

@@ -27,6 +27,7 @@ import psutil
 EVERY_S = 0.25
 MEMORY_EVERY = 4  # samples
 SETTLE_S = 3.0  # for a server to close what its clients have closed
+STILL_S = 0.5  # without any change: what is left now waits for something else, as a thread does for its next event
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,18 @@ def look(pid: int, memory: bool = True) -> Sample:
 
 
 def settle(pid: int, port: int, within_s: float = SETTLE_S) -> int:
-    """Wait until a tree holds no connection on its port any more; return how many are left after `within_s` seconds.
+    """Wait until a tree holds no connection on its port any more, or always the same; return how many are left.
 
     A server hears of a client's farewell only when its loop comes round. Until it has closed its side, such a
     connection has a file descriptor and buffers, which would make the idle server larger than it is.
     """
-    deadline_s = time.monotonic() + within_s
-    while (left := connections(pid, port)) and time.monotonic() < deadline_s:
+    began_s = changed_s = time.monotonic()
+    left = connections(pid, port)
+    while left and time.monotonic() < min(began_s + within_s, changed_s + STILL_S):
         time.sleep(0.02)
+        before, left = left, connections(pid, port)
+        if left != before:
+            changed_s = time.monotonic()
     return left
 
 
