@@ -27,7 +27,7 @@ import psutil
 EVERY_S = 0.25
 MEMORY_EVERY = 4  # samples
 SETTLE_S = 3.0  # for a server to close what its clients have closed
-STILL_S = 0.5  # without any change: what is left then waits for its next event, as a thread does
+STILL_S = 1.0  # without any change: what is left then waits for its next event, as a thread does
 
 
 @dataclass(frozen=True)
