@@ -138,6 +138,8 @@ class Sampler:
     ) -> None:
         self._over.set()
         self._thread.join()
+        # Behind the end of a window that nothing follows (no drain): its CPU is read between two samples around each end.
+        self.samples.append(look(self._pid, memory=False))
 
 
 def within(samples: Sequence[Sample], from_ns: int, until_ns: int, before: Sample) -> dict[str, Any]:

@@ -127,6 +127,19 @@ def test_connections_of_the_cases_are_no_part_of_the_idle_server(tmp_path):
     assert record["usage"]["fds"] >= record["usage"]["fds_before"] + 5
 
 
+def test_a_window_is_covered_although_the_sampler_ends_with_it():
+    own = psutil.Process().pid
+    before = sampling.look(own)
+    with sampling.Sampler(own) as sampler:
+        while not sampler.samples:
+            time.sleep(0.001)
+        began_ns = time.time_ns()
+        while len(sampler.samples) < 2:
+            time.sleep(0.001)
+        ended_ns = time.time_ns()  # the next sample would come a quarter of a second later
+    assert sampling.within(sampler.samples, began_ns, ended_ns, before)["cpu_s"] is not None
+
+
 def test_a_server_that_closes_nothing_is_waited_for_to_a_limit():
     with launch.launch(launch.SERVERS / "stdlib_asyncio.py") as server, Client(server) as client:
         assert client.open("/events/topic?topic=bench").status == 200
