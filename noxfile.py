@@ -1,12 +1,24 @@
-"""The project's commands; `nox -l` lists them, and what follows `--` goes to the tool behind."""
+"""The project's commands; `nox -l` lists them, and what follows `--` goes to the tool behind.
 
+Plain `nox` does the main job: it judges every server, measures them by the quick profile, and makes the report of both.
+"""
+
+import atexit
 import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
 
 import nox
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["conformance"]
+nox.options.sessions = ["conformance", "bench", "report"]
+# A run starts some hundred processes: without bytecode each would compile all it imports first (locust: 2.1 s, else 0.8 s).
+os.environ["UV_COMPILE_BYTECODE"] = "1"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# All that one nox does is one run with one report, unless --run says otherwise.
+RUN = os.environ.get("SSEPROOF_RUN") or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 _NEED_LOCUST = "bench calibrate intervals locust publisher reactor scenarios show tally trial"
 LOAD_TESTS = [f"tests/test_{name}.py" for name in _NEED_LOCUST.split()]
 nox.needs_version = ">=2024.3.2"
@@ -22,7 +34,7 @@ def conformance(session: nox.Session) -> None:
     session.run(
         "pytest",
         *session.posargs,
-        env={"PYTEST_ADDOPTS": f"{ours} {os.environ.get('PYTEST_ADDOPTS', '')}"},
+        env={"PYTEST_ADDOPTS": f"{ours} {os.environ.get('PYTEST_ADDOPTS', '')}", "SSEPROOF_RUN": RUN},
         interrupt_timeout=10,  # Ctrl-C: time to stop the servers and to write what there is
     )
 
@@ -30,7 +42,7 @@ def conformance(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test sseproof itself and its server files: `nox -s tests -- -k wire`."""
-    session.install("-e", ".", "websockets")
+    session.install("-e", ".[report]", "jsonschema", "playwright", "websockets")
     ignored = [f"--ignore={file}" for file in LOAD_TESTS]
     session.run("pytest", "-n", "auto", "--dist", "worksteal", *ignored, *session.posargs)
 
@@ -45,18 +57,27 @@ def loadtests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types: ruff for all of it, mypy --strict for sseproof/."""
-    session.install("-e", ".[lint,bench]")
+    session.install("-e", ".[lint,bench,report]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")
 
 
 @nox.session
-def page(session: nox.Session) -> None:
-    """Make the page of an old run anew: `nox -s page -- RUN`."""
+def report(session: nox.Session) -> None:
+    """Make a run's page and exports: `nox -s report -- RUN`; by default of what this nox has run, else of the newest."""
+    session.install("-e", ".[report]")
+    runs = [RUN] if Path("results", RUN).is_dir() else session.posargs
+    session.run("sseproof", "export", *runs)
+    session.run("sseproof", "report", *runs)
+    atexit.register(print, Path("reports", "latest").resolve() / "index.html")  # below nox's own last words
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """Hold a run against its bounds, loadtest/gate.toml: `nox -s gate -- RUN --base RUN`; the newest by default."""
     session.install("-e", ".")
-    for run in session.posargs:
-        session.run("python", "-m", "sseproof.page", f"results/{run}/conformance.jsonl", f"reports/{run}")
+    session.run("sseproof", "gate", *session.posargs)
 
 
 @nox.session
@@ -77,7 +98,9 @@ def cases(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what SSE, polling and WebSocket cost: `nox -s bench -- --profile full`; `-- --help` has examples."""
     session.install("-e", ".[bench]")
-    session.run("python", "-m", "sseproof.bench", *session.posargs, interrupt_timeout=15)
+    session.run(
+        "python", "-m", "sseproof.bench", *session.posargs, env={"SSEPROOF_RUN": RUN}, interrupt_timeout=15
+    )
 
 
 @nox.session

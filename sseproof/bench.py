@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sseproof import environment, launch, machine, results, show, trial
+from sseproof import environment, launch, machine, report, results, show, trial
 from sseproof.benchoptions import Options, UsageError, read_options
 from sseproof.leashed import sigterm_as_ctrl_c
 from sseproof.plan import Trial
@@ -171,9 +171,12 @@ def _header(options: Options, setting: trial.Setting, facts: Mapping[str, Any]) 
 def _tell(path: Path, root: Path) -> None:
     try:
         show.tell(path)
-    except results.ResultsError as error:
+        page, _ = report.write([path.parent], root)
+    except (results.ResultsError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
-    print(f"{path.relative_to(root)}; again: sseproof show {path.parent.name}")
+        return
+    name = path.parent.name
+    print(f"{path.relative_to(root)}; again: sseproof show {name}; page: {page.relative_to(root)}")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,26 @@
 """A run as a person in a browser reads it: one HTML file that needs nothing else.
 
-Made from the result file alone, so that a page can be made anew from an old run:
-`python -m sseproof.page results/RUN/conformance.jsonl reports/RUN`. Rule of the file: a server's output
-never becomes HTML; every value goes through visible() and Jinja2's escaping, without exception.
+Strategy: each section of the page is a module that computes what it tells (short, costs, claims, method; casebook for
+the matrix) and a template that says it. Rule of the file: a server's output never becomes HTML; every value goes
+through visible() and Jinja2's escaping. The only exception are charts, which charts.py draws: there a server's words
+are text that matplotlib has escaped. As the belt to these braces the page carries a policy that lets one script run,
+ours, and nothing be fetched.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup
 
-from sseproof import matrix, results
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sseproof import casebook, claims, costs, method, results, short, standings
+from sseproof.sources import Sources
 
 TEMPLATES = Path(__file__).parents[1] / "reports" / "templates"
 STANDARD = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
@@ -30,17 +32,35 @@ FETCH = {
 }
 
 
-def write(path: Path, folder: Path) -> Path:
-    """Make the page of one result file in this folder; returns the page. Raises ResultsError."""
-    run = results.read(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "index.html"
-    page.write_text(render(run), encoding="utf-8")
-    return page
+class Section(NamedTuple):
+    """A part of the page: its template's name and id, its title, what the template calls its data, who makes that."""
+
+    name: str
+    title: str
+    data: str
+    make: Callable[[Sources], object]
 
 
-def render(run: pd.DataFrame) -> str:
-    """Make the HTML of a run as results.read() gives it."""
+SECTIONS = (
+    Section("short", "In short", "short", lambda found: short.sentences(found)),
+    Section("matrix", "Matrix", "matrix", lambda found: _if(found.conformance, casebook.section)),
+    Section("polling", "SSE against polling", "polling", lambda found: _if(found.bench, costs.polling)),
+    Section("servers", "Servers", "compared", lambda found: _if(found.bench, standings.servers)),
+    Section("claims", "What the tutorials say", "claims", lambda found: claims.check(found)),
+    Section("method", "Method and machine", "method", lambda found: method.facts(found)),
+)
+"""The sections in the order a reader asks. Their functions are looked up when called, so that a test can replace one."""
+
+
+def _if(run: Any, make: Callable[[Any], object]) -> object:
+    return None if run is None else make(run)
+
+
+def render(found: Sources) -> str:
+    """Make the HTML of what there is to report; a section that misses its data says so and how to get it.
+
+    A section that breaks on its data, which takes a file that no run of ours wrote, becomes one of `found.problems`.
+    """
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -49,23 +69,33 @@ def render(run: pd.DataFrame) -> str:
         lstrip_blocks=True,
         finalize=lambda value: results.visible(value) if type(value) is str else value,
     )
-    header: dict[str, Any] = run.attrs["header"]
-    counts = run["verdict"].value_counts()
-    return templates.get_template("conformance.html").render(
-        header=header,
-        footer=run.attrs["footer"],
-        complete=run.attrs["complete"],
-        verdicts=results.VERDICTS,
-        unwelcome=results.UNWELCOME,
-        levels=results.LEVELS,
-        counts={verdict: int(counts.get(verdict, 0)) for verdict in results.VERDICTS},
-        groups=matrix.groups(run),
-        cells=matrix.cells(run),
-        servers=[_server(run, name) for name in header["servers"]],
-        anchor=anchor,
-        sentence=results.sentence,
-        command=_command(header),
+    known = {"names": found.names, "bench": found.bench, "anchor": anchor, "sentence": results.sentence}
+    told = [(section.name, section.title, _tell(section, found, templates, known)) for section in SECTIONS]
+    script = (TEMPLATES / "filters.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return templates.get_template("index.html").render(
+        names=found.names,
+        problems=found.problems,
+        sections=told,
+        script=Markup(script),
+        style=Markup("".join((TEMPLATES / f"{name}.css").read_text("utf-8") for name in ("style", "charts"))),
+        policy=f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
     )
+
+
+def _tell(
+    section: Section, found: Sources, templates: jinja2.Environment, known: Mapping[str, object]
+) -> Markup:
+    try:
+        data = {**known, section.data: section.make(found)}
+        return Markup(templates.get_template(f"{section.name}.html").render(data))
+    except Exception as error:  # whatever it is in a file that one section cannot tell, the others can
+        problem = f"the section {section.title!r} could not be made: {type(error).__name__}: {error}"
+        found.problems.append(problem)
+        return Markup('<section id="{0}" aria-labelledby="{0}-title"><h2 id="{0}-title">{1}</h2><p>{2}</p></section>').format(
+            section.name, section.title, results.visible(problem, 1000)
+        )  # fmt: skip
 
 
 def anchor(text: str) -> str | None:
@@ -79,43 +109,3 @@ def anchor(text: str) -> str | None:
     if text in FETCH:
         return f"https://fetch.spec.whatwg.org/#{FETCH[text]}"
     return None
-
-
-def _command(header: dict[str, Any]) -> Callable[[str, str], str]:
-    return lambda server, case: results.command(header, server, case)
-
-
-def _server(run: pd.DataFrame, name: str) -> dict[str, Any]:
-    """Group one server's rows for the page: what did not pass by group, what passed, why it never came up."""
-    rows: list[dict[str, Any]] = run[run["server"] == name].to_dict("records")  # type: ignore[assignment]
-    unlaunched = [
-        row for row in rows if row["verdict"] == "error" and row["because"].startswith(matrix.LAUNCH)
-    ]
-    about = run.attrs["servers"].get(name)
-    launched = [row for row in rows if not unlaunched or row not in unlaunched]
-
-    def by_group(*verdicts: str) -> dict[str, list[dict[str, Any]]]:
-        chosen = [row for verdict in verdicts for row in launched if row["verdict"] == verdict]
-        return {
-            group: found
-            for group in matrix.groups(run)
-            if (found := [r for r in chosen if r["group"] == group])
-        }
-
-    return {
-        "name": name,
-        "about": about if isinstance(about, dict) else None,
-        "encoder": matrix.encoder(about),
-        "unlaunched": len(unlaunched),
-        "launch_error": unlaunched[0]["because"].removeprefix(matrix.LAUNCH) if unlaunched else "",
-        "missed": by_group("error", "fail", "stale", "warn", "known"),
-        "noted": by_group("note", "skip"),
-        "passed": by_group("pass"),
-    }
-
-
-if __name__ == "__main__":
-    try:
-        print(write(Path(sys.argv[1]), Path(sys.argv[2])))
-    except (IndexError, results.ResultsError) as error:
-        sys.exit(str(error) if isinstance(error, results.ResultsError) else __doc__)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run; `complete` says that it went its whole way."""
+    """A whole run; `complete` says that it went its whole way, `abouts` is each server's /json/about."""
 
     header: Mapping[str, Any]
     trials: Sequence[Trial]
     complete: bool
     tables: Mapping[Key, Sequence[Row]]
+    abouts: Mapping[str, Any] = field(default_factory=dict)
+    resumed: Sequence[Mapping[str, Any]] = ()
 
 
 def read(path: Path) -> Run:
@@ -67,7 +69,9 @@ def read(path: Path) -> Run:
             f"{path} holds a trial that is none: {type(error).__name__}: {error}"
         ) from None
     complete = records[-1]["kind"] == "footer" and len(trials) == records[0]["planned"]
-    return Run(records[0], trials, complete, tables)
+    abouts = {str(record["name"]): record["about"] for record in records if record["kind"] == "server"}
+    resumed = [record for record in records if record["kind"] == "resumed"]
+    return Run(records[0], trials, complete, tables, abouts, resumed)
 
 
 def figure(record: Trial, name: str) -> float | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import secrets
 import shlex
@@ -84,8 +85,15 @@ class ResultsError(Exception):
 
 
 def run_id(given: str | None) -> str:
-    """Give the name of a run and its folders: the one that is given, else one of time and chance; raises ResultsError."""
-    name = given or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    """Give the name of a run and its folders; raises ResultsError for what is no folder's name.
+
+    That is the given one, else SSEPROOF_RUN's (by it nox makes one run of its sessions), else one of time and chance.
+    """
+    name = (
+        given
+        or os.environ.get("SSEPROOF_RUN")
+        or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    )
     if not re.fullmatch(r"[\w.-]*\w[\w.-]*", name):
         wanted = "a folder's name of letters, digits, '-', '_' and '.'"
         raise ResultsError(f"--run is {name!r}, expected {wanted}")
@@ -141,7 +149,11 @@ def read(path: Path | str) -> pd.DataFrame:
     rows = [record for record in records if record["kind"] == "verdict"]
     missing = {"str": "", "float": math.nan, "object": None}
     columns = {name: [row.get(name, missing[kind]) for row in rows] for name, kind in COLUMNS.items()}
-    frame = pd.DataFrame({name: pd.Series(columns[name], dtype=kind) for name, kind in COLUMNS.items()})
+    # Python's own strings, whatever else is installed: pyarrow's cannot hold a lone surrogate, which a server may send.
+    kinds: dict[str, Any] = {"str": pd.StringDtype("python", na_value=math.nan)}
+    frame = pd.DataFrame(
+        {name: pd.Series(columns[name], dtype=kinds.get(kind, kind)) for name, kind in COLUMNS.items()}
+    )
     footer = records[-1] if records[-1]["kind"] == "footer" else None
     frame.attrs = {
         "header": records[0],

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sseproof import ledger, machine, matrix, page, results
+from sseproof import ledger, machine, matrix, report, results
 from sseproof.cases import Collected, nothing_chosen
 
 
@@ -168,7 +168,7 @@ class Run:
     def _tell(self) -> None:
         writer, root = self.config.get_terminal_writer(), self.config.rootpath
         run = results.read(self.path)
-        written = page.write(self.path, root / "reports" / self.config.option.run)
+        written, _ = report.write([self.path.parent], root)
         writer.write(matrix.show(run, colour=writer.hasmarkup))
         if self.collected.slow:
             writer.line(f"{self.collected.slow:>6} slow cases were not run, --slow runs them")

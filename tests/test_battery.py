@@ -413,7 +413,7 @@ def test_an_entry_is_there_only_for_the_releases_of_its_range(project: Project) 
     assert because.endswith("(known_failures.toml, line 1, lists it for fake <2 only; this is 2.1)")
     assert project.results.attrs["header"]["with"] == ["fake==2.1"]
     assert "with fake==2.1" in project.told
-    assert "With <code>fake==2.1</code>" in project.page
+    assert "with <code>fake==2.1</code>" in project.page
     (project.path / "results/r/conformance.jsonl").unlink()
     project.known(listed.format("test_fails", ">=2") + listed.format("test_passes*", ">=2"))
     assert project.run("-k", "fails or passes") == 1

@@ -162,7 +162,9 @@ def test_a_run_measures_each_trial_and_ends_with_its_table(root, capsys, monkeyp
     assert "skipped: stdlib_asyncio does not declare 'websocket'" in told
     assert "broadcast" not in told and "cast by sse" in told and "no ranking claimed" in told
     assert "\r" not in told and "\x1b" not in told
-    assert told.endswith("results/r/bench.jsonl; again: sseproof show r\n")
+    assert told.endswith("results/r/bench.jsonl; again: sseproof show r; page: reports/r/index.html\n")
+    page = (root / "reports" / "latest" / "index.html").read_text()
+    assert "<title>sseproof: r</title>" in page and "stdlib_asyncio" in page and "Not told:" not in page
 
 
 def test_a_failed_trial_is_exit_code_1_and_resume_does_it_again(root, capsys):

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sseproof import matrix, page, results
+from sseproof import matrix, page, results, sources
 
 HOSTILE = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[31m\u202e\x00{{ 7 * 7 }}[bold]"
 MACHINE = {"cores": 2, "memory_bytes": 8_000_000_000, "kernel": "Linux 6", "python": "3.11.7"}
@@ -28,6 +28,8 @@ class Outline(HTMLParser):
         super().__init__()
         self.tags: Counter[str] = Counter()
         self.links: list[str] = []
+        self.sources: list[str] = []
+        self.scripts: list[str] = []
         self.text = ""
         self.open: list[str] = []
         self.feed(html)
@@ -35,7 +37,8 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
-        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+        self.links += [value or "" for name, value in attrs if name == "href"]
+        self.sources += [value or "" for name, value in attrs if name in ("src", "srcset", "action", "data")]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -43,7 +46,15 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.open[-1:] == ["script"]:
+            self.scripts.append(data)
+        elif self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def assert_only_our_script(seen: Outline) -> None:
+    assert seen.scripts == [(page.TEMPLATES / "filters.js").read_text("utf-8")]
+    assert not {"img", "iframe", "link", "object", "embed", "base"} & seen.tags.keys()
 
 
 def run(folder: Path, *verdicts: dict[str, Any], footer: bool = True, about: object = None) -> Path:
@@ -68,7 +79,7 @@ def run(folder: Path, *verdicts: dict[str, Any], footer: bool = True, about: obj
 
 
 def outline(folder: Path, *verdicts: dict[str, Any], **options: Any) -> Outline:
-    return Outline(page.write(run(folder, *verdicts, **options), folder / "page").read_text("utf-8"))
+    return Outline(page.render(sources.read([run(folder, *verdicts, **options)])))
 
 
 def test_a_page_tells_each_miss_and_how_to_run_it_again(tmp_path: Path) -> None:
@@ -93,8 +104,9 @@ def test_a_page_tells_each_miss_and_how_to_run_it_again(tmp_path: Path) -> None:
 
 def test_a_page_needs_nothing_else(tmp_path: Path) -> None:
     seen = outline(tmp_path, {"verdict": "fail"})
-    assert not {"script", "link", "img", "iframe"} & seen.tags.keys()
-    assert all(link.startswith(("#", page.STANDARD)) for link in seen.links)
+    assert_only_our_script(seen)
+    assert seen.sources == []
+    assert all(link.startswith(("#", "https://")) for link in seen.links)  # to be followed, not fetched
 
 
 def test_a_run_cut_short_says_so(tmp_path: Path) -> None:
@@ -106,7 +118,7 @@ def test_a_run_cut_short_says_so(tmp_path: Path) -> None:
 )
 def test_what_a_server_wrote_stays_text(tmp_path: Path, field: str) -> None:
     seen = outline(tmp_path, {"verdict": "fail", field: HOSTILE})
-    assert not {"script", "img"} & seen.tags.keys()
+    assert_only_our_script(seen)
     assert seen.open == []
     assert not re.search("[\x00\x1b\u202e]", seen.text)
     assert r"\x1b[31m\u202e\x00{{ 7 * 7 }}[bold]" in seen.text.replace(r"\x1b [", r"\x1b[")
@@ -116,7 +128,7 @@ def test_an_about_may_be_anything(tmp_path: Path) -> None:
     seen = outline(
         tmp_path, {"verdict": "pass"}, about={"encoder": HOSTILE, "framework": [HOSTILE], "python": None}
     )
-    assert not {"script", "img"} & seen.tags.keys()
+    assert_only_our_script(seen)
 
 
 def test_a_megabyte_is_cut(tmp_path: Path) -> None:

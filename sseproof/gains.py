@@ -1,0 +1,95 @@
+"""What SSE saves over polling in a benchmark, and which servers tie: two sentences of the report's first section.
+
+Rule of the file: what speaks for polling is said like what speaks for SSE, and nothing is called different that its
+interval does not hold apart.
+"""
+
+from __future__ import annotations
+
+from sseproof import intervals, pairs, reading
+from sseproof.pairs import BYTES, CPU, REQUESTS, STALENESS, Ratio
+from sseproof.said import number, said
+from sseproof.sentence import Sentence, count, names
+
+USUAL_POLL = "poll-1s"
+
+
+def saved(run: reading.Run) -> Sentence:
+    ways = {way: found for way in pairs.polls(run) if (found := pairs.ratio(run, way, "sse", STALENESS))}
+    if not ways:
+        text = "What SSE saves over polling: no trials of both on one server are without a mark in this run."
+        return Sentence(text, "polling", "nox -s bench -- --scenario broadcast")
+    way = USUAL_POLL if USUAL_POLL in ways else next(iter(ways))
+    fresh, cpu, size = ways[way], pairs.ratio(run, "sse", way, CPU), pairs.ratio(run, "sse", way, BYTES)
+    parts = [_than(fresh, "as fresh", "as stale", "staleness at p50")]
+    if cpu:
+        parts.append(_cpu(cpu))
+    if size:
+        parts.append(f"{pairs.told(size.found)} times the bytes")
+    asked = [pairs.middle(pairs.values(run, each, REQUESTS)) for each in ("sse", way)]
+    if asked[0] and asked[1]:
+        parts.append(f"{asked[0].median:.2f} requests per event instead of {asked[1].median:.2f}")
+    others = [
+        f"{pairs.told(found.found)} times that of polling {_every(each)}"
+        for each in ways
+        if each != way and (found := pairs.ratio(run, "sse", each, CPU))
+    ]
+    held = f" Its CPU is {' and '.join(others)}." if others else ""
+    text = (
+        f"Against polling {_every(way)}, on the same server, SSE is {', '.join(parts)} ({fresh.over}).{held}"
+    )
+    return Sentence(text, "polling")
+
+
+def _every(way: str) -> str:
+    return f"every {way.removeprefix('poll-').removesuffix('s')} s"
+
+
+def _than(found: Ratio, above: str, below: str, what: str) -> str:
+    if not found.side:
+        why = "too few pairs to be sure" if found.pairs < intervals.RANKED_FROM else "the interval holds 1"
+        return f"not surely different in {what} (polling's is {pairs.told(found.found)} times as much; {why})"
+    median, low, high, trials = found.found
+    if found.side > 0:
+        return f"{pairs.told(found.found)} times {above} ({what})"
+    return f"{pairs.told(intervals.Interval(1 / median, 1 / high, 1 / low, trials))} times {below} ({what})"
+
+
+def _cpu(found: Ratio) -> str:
+    told = f"{pairs.told(found.found)} times the server CPU per 1,000 deliveries"
+    if found.side > 0:
+        return f"at {told} (so polling is cheaper there: one answer brings many events)"
+    return f"at {told}" + ("" if found.side else " (not surely different)")
+
+
+def tied(run: reading.Run) -> Sentence:
+    ranked = {key: rows for key, rows in run.tables.items() if any(row.rank for row in rows)}
+    if not ranked:
+        wanted = [
+            number(row.trials[0]["load"]["trials"]) or 0 for rows in run.tables.values() for row in rows
+        ]
+        most = int(max(wanted, default=0))
+        why = (
+            f"{count(most, 'trial')} of each"
+            if most < intervals.RANKED_FROM
+            else "no server has so many without a mark"
+        )
+        return Sentence(
+            f"Nothing is ranked, nor tied: a rank takes {intervals.RANKED_FROM} trials ({why}).", "servers"
+        )
+    key = (pairs.SCENARIO, "sse") if (pairs.SCENARIO, "sse") in ranked else next(iter(ranked))
+    rows = ranked[key]
+    places: dict[str, list[str]] = {}
+    for row in rows:
+        if row.rank:
+            places.setdefault(row.rank, []).append(row.server)
+    first = (rows[0].trials[0].get("figures") or reading.FIGURES)[0]
+    told = [
+        f"{rank.partition(',')[0]} {names(servers)}{' (tied)' if len(servers) > 1 else ''}"
+        for rank, servers in sorted(places.items(), key=lambda each: int(each[0].partition(",")[0]))
+    ]
+    alone = "" if any(len(servers) > 1 for servers in places.values()) else "; no two tie"
+    rest = len(run.tables) - len(ranked)
+    more = f" In {count(rest, 'table')} of {len(run.tables)} nothing is ranked." if rest else ""
+    what = said(f"{str(first).replace('.', ' ')} of {key[0]} by {key[1]}", 200)
+    return Sentence(f"By {what}: {', '.join(told)}{alone}.{more}", "servers")

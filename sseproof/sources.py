@@ -1,0 +1,104 @@
+"""The result files that a report is made from, read once: a conformance run, a benchmark, or both.
+
+    read([Path("results/RUN")])
+
+A run is a folder of results/: `conformance.jsonl`, `bench.jsonl`, or both. Rule of the file: a file that cannot be read
+is a problem that the report tells, never one that stops it while another file can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sseproof import reading, results
+from sseproof.ledger import near
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KINDS = ("conformance", "bench")
+
+
+@dataclass
+class Sources:
+    """What there is to report: `conformance` as results.read() gives it, `bench` as reading.read(); None is missing.
+
+    `problems` are sentences about what could not be read; `names` are the runs, the newest last.
+    """
+
+    conformance: pd.DataFrame | None = None
+    bench: reading.Run | None = None
+    names: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def servers(self) -> list[str]:
+        """The servers of all that was read, in the order they were told."""
+        judged = list(self.conformance.attrs["header"]["servers"]) if self.conformance is not None else []
+        measured = list(self.bench.header["servers"]) if self.bench else []
+        return list(dict.fromkeys([*judged, *measured]))
+
+
+def find(names: Sequence[str], root: Path) -> list[Path]:
+    """Give the folders or files of these runs, the newest run's where none is named; raises ResultsError."""
+    there = sorted(
+        (path for path in (root / "results").glob("*") if any((path / f"{kind}.jsonl").is_file() for kind in KINDS)),
+        key=lambda path: path.stat().st_mtime_ns,
+    )  # fmt: skip
+    if not names:
+        if not there:
+            raise results.ResultsError(
+                "results/ holds no run yet: `nox -s conformance` or `nox -s bench` makes one"
+            )
+        return there[-1:]
+    found = []
+    for name in names:
+        path = Path(name) if Path(name).exists() else root / "results" / name
+        if not path.exists():
+            known = [each.name for each in there]
+            meant = near(name, known) or (f"; the newest is {known[-1]}" if known else "; results/ is empty")
+            raise results.ResultsError(f"there is no run {name!r}{meant}")
+        found.append(path)
+    return found
+
+
+def read(paths: Iterable[Path]) -> Sources:
+    """Read runs, each a folder or a file; of two files of one kind the later one goes."""
+    found = Sources()
+    for path in paths:
+        files = [path / f"{kind}.jsonl" for kind in KINDS] if path.is_dir() else [path]
+        files = [file for file in files if file.is_file()]
+        if not files:
+            found.problems.append(f"{path.name} holds neither {KINDS[0]}.jsonl nor {KINDS[1]}.jsonl")
+        for file in files:
+            _take(found, file)
+    return found
+
+
+def _take(found: Sources, file: Path) -> None:
+    try:
+        if kind_of(file) == "bench":
+            found.bench = reading.read(file)
+            name = found.bench.header["run"]
+        else:
+            found.conformance = results.read(file)
+            name = found.conformance.attrs["header"]["run"]
+    except results.ResultsError as error:
+        found.problems.append(str(error))
+        return
+    name = str(name)
+    found.names = [each for each in found.names if each != name] + [name]
+
+
+def kind_of(file: Path) -> str:
+    """Say whether a file is of a benchmark, by its name or, where that tells nothing, by its header."""
+    if file.stem in KINDS:
+        return file.stem
+    try:
+        with file.open("rb") as lines:
+            return "bench" if b'"planned"' in lines.readline(1_000_000) else "conformance"
+    except OSError as error:
+        raise results.ResultsError(f"cannot read {file}: {error.strerror}") from None
