@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from sseproof import casebook, claims, costs, method, results, short, standings
+from sseproof import casebook, claims, method, reading, results, short
 from sseproof.sources import Sources
 
 TEMPLATES = Path(__file__).parents[1] / "reports" / "templates"
@@ -44,8 +44,8 @@ class Section(NamedTuple):
 SECTIONS = (
     Section("short", "In short", "short", lambda found: short.sentences(found)),
     Section("matrix", "Matrix", "matrix", lambda found: _if(found.conformance, casebook.section)),
-    Section("polling", "SSE against polling", "polling", lambda found: _if(found.bench, costs.polling)),
-    Section("servers", "Servers", "compared", lambda found: _if(found.bench, standings.servers)),
+    Section("polling", "SSE against polling", "polling", lambda found: _if(found.bench, _polling)),
+    Section("servers", "Servers", "compared", lambda found: _if(found.bench, _servers)),
     Section("claims", "What the tutorials say", "claims", lambda found: claims.check(found)),
     Section("method", "Method and machine", "method", lambda found: method.facts(found)),
 )
@@ -54,6 +54,20 @@ SECTIONS = (
 
 def _if(run: Any, make: Callable[[Any], object]) -> object:
     return None if run is None else make(run)
+
+
+def _polling(run: reading.Run) -> object:
+    from sseproof import (
+        costs,  # matplotlib: half a second and 40 MB that a page without a benchmark need not take
+    )
+
+    return costs.polling(run)
+
+
+def _servers(run: reading.Run) -> object:
+    from sseproof import standings
+
+    return standings.servers(run)
 
 
 def render(found: Sources) -> str:

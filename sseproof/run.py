@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sseproof import ledger, machine, matrix, report, results
+from sseproof import ledger, machine, matrix, results
 from sseproof.cases import Collected, nothing_chosen
 
 
@@ -167,6 +167,8 @@ class Run:
 
     def _tell(self) -> None:
         writer, root = self.config.get_terminal_writer(), self.config.rootpath
+        from sseproof import report  # a page takes packages that no run has to hold in memory
+
         run = results.read(self.path)
         written, _ = report.write([self.path.parent], root)
         writer.write(matrix.show(run, colour=writer.hasmarkup))
