@@ -100,8 +100,8 @@ KINDS = {
     "quiet": lambda server, name: begun(server, name, "/events/topic?topic=left"),
     "waiting": lambda server, name: echoed(server, name, "/events/echo", b'[{"data": "late", "after": 60}]'),
     "flowing": lambda server, name: begun(server, name, "/events/ticks?interval=0.05"),
-    "answer": lambda server, name: begun(
-        server, name, "/events/chat?rate=4", method="POST", json={"message": "a long answer"}
+    "answer": lambda server, name: begun(  # 36 s long: nobody may leave when it has come to its end
+        server, name, "/events/chat?rate=1", method="POST", json={"message": "a long answer"}
     ),
     "pipelined": pipelined,
     "flooding": flooding,

@@ -7,6 +7,7 @@ is asked of a command has a limit, and after `stop` or `kill` nothing of it is l
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -39,6 +40,28 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _started(command: Sequence[str], log: IO[bytes], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the leash; tried again when the kernel had no memory for it just then, which it also calls EFAULT."""
+    left = 3
+    while True:
+        left -= 1
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environ,
+                start_new_session=True,  # a Ctrl-C at the terminal is ours to handle
+                bufsize=0,
+            )
+        except OSError as error:
+            if not left or error.errno not in {errno.EFAULT, errno.EAGAIN, errno.ENOMEM}:
+                log.close()
+                raise
+            time.sleep(0.5)
+
+
 class Leashed:
     """A command and its process group. Leaving the context stops them; `name` is what messages call it."""
 
@@ -49,14 +72,8 @@ class Leashed:
         self.code: int | None = None  # its exit code, once it has ended; a signal is negative
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the leash)
         pinned = [f"--cores={','.join(map(str, sorted(cores)))}"] if cores else []
-        self._leash = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_LEASH), *pinned, *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=environ,
-            start_new_session=True,  # a Ctrl-C at the terminal is ours to handle
-            bufsize=0,
+        self._leash = _started(
+            [sys.executable, "-I", "-S", str(_LEASH), *pinned, *command], self._log, environ
         )
         self.pid = 0  # which leads the command's process group
         self._words: str | None = None  # what the log held when it was closed

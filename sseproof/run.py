@@ -74,10 +74,6 @@ class Run:
         count = f"{len(names)} servers, {at_once} at a time" if len(names) > 1 else next(iter(names))
         self.config.get_terminal_writer().line(f"run {option.run}, seed {option.seed}: {count}")
 
-    def pytest_collection_finish(self) -> None:
-        if not self.config.option.no_summary:
-            import pandas  # noqa: F401  (half a second that the end need not take: now the servers come up)
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         record: dict[str, Any] | None = getattr(report, "sseproof", None)
         if record is None and str(report.when) == "???" and report.nodeid not in self.told:

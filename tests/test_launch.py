@@ -1,5 +1,7 @@
 """The launcher against servers broken on purpose (tests/broken/): each failure is told apart, nothing stays."""
 
+import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -15,6 +17,7 @@ import uv
 from sseproof import environment, probe
 from sseproof.environment import LaunchError, prepare
 from sseproof.launch import UnknownServer, find, launch
+from sseproof.leashed import Leashed
 
 BROKEN = Path(__file__).parent / "broken"
 OK = BROKEN / "ok.py"
@@ -102,6 +105,21 @@ def test_kill_ends_a_server_at_once_and_may_be_repeated():
     server.kill()
     assert server.stop() == -signal.SIGKILL
     assert is_gone(server.about["pid"])
+
+
+@pytest.mark.parametrize(("failures", "raised"), [(2, None), (3, OSError)])
+def test_a_start_is_tried_again_when_the_kernel_has_no_memory_for_it(monkeypatch, failures, raised):
+    real, left = subprocess.Popen, iter([errno.EFAULT] * failures)
+
+    def start(*arguments, **options):
+        if number := next(left, 0):
+            raise OSError(number, os.strerror(number))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr("sseproof.leashed.subprocess.Popen", start)
+    outcome = pytest.raises(raised, match="Bad address") if raised else contextlib.nullcontext()
+    with outcome, Leashed("true", ["true"], environ=dict(os.environ)) as command:
+        assert command.wait(10)
 
 
 def test_a_killed_leash_leaves_no_server():
