@@ -27,7 +27,8 @@ nox.needs_version = ">=2024.3.2"
 @nox.session
 def conformance(session: nox.Session) -> None:
     """Judge the servers: `nox -s conformance -- --server flask_gunicorn -k framing`; all of them by default."""
-    session.install("-e", ".")
+    doors = [name for name in ("browser", "proxy") if f"--{name}" in " ".join(session.posargs)]
+    session.install("-e", f".[{','.join(doors)}]" if doors else ".")
     # The root is said, since pytest would guess it from a path after --server.
     ours = "-p sseproof.battery --rootdir=. -c pyproject.toml -o testpaths=conformance -qq"
     ours += " -n auto --dist loadscope --max-worker-restart 2"

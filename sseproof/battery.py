@@ -25,7 +25,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from sseproof import cases, judge, launch, ledger, results
+from sseproof import cases, doors, judge, launch, ledger, results
 from sseproof.client import Client, Subject
 from sseproof.run import Run
 
@@ -55,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the servers with this release (repeatable)",
     )
     group.addoption("--slow", action="store_true", help="run the slow cases too")
+    doors.add_options(group)
     group.addoption("--run", metavar="ID", help="name of the run and its folders (default: time and chance)")
     group.addoption(
         "--seed", type=int, metavar="N", help="seed of the random cases (default: by chance, told)"
@@ -109,6 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{level}(anchor): {results.LEVELS[level]}")
     config.addinivalue_line("markers", "needs(capability): skipped where /json/about does not declare it")
     config.addinivalue_line("markers", "slow: runs only with --slow")
+    config.addinivalue_line("markers", "door(name): runs only when that door is asked for (doors.py)")
     config.addinivalue_line(
         "markers", "costly: takes a core, or waits, for a while; `-m 'not costly'` leaves it out"
     )
@@ -171,10 +173,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if found.problems:
         items.clear()
     yield  # -k and the like choose
+    open_ = doors.asked(config)
+    shut = [item for item in items if doors.of(item) not in {None, *open_}]
     slow = [item for item in items if not config.option.slow and item.get_closest_marker("slow")]
-    items[:] = [item for item in items if item not in slow]
-    config.hook.pytest_deselected(items=slow)
-    found.slow, found.selected = len(slow), len(items)
+    left_out = {*shut, *slow}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+    found.slow, found.shut, found.selected = len(left_out.difference(shut)), len(shut), len(items)
+    found.doors = sorted({str(doors.of(item)) for item in shut})
 
 
 @pytest.hookimpl(trylast=True)

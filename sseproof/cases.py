@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sseproof import results
+from sseproof import doors, results
 
 
 @dataclass
@@ -21,6 +21,8 @@ class Collected:
     names: list[str] = field(default_factory=list)  # of functions, for near matches
     groups: list[str] = field(default_factory=list)
     slow: int = 0
+    shut: int = 0  # behind doors that are not asked for
+    doors: list[str] = field(default_factory=list)  # which these are
     selected: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -61,6 +63,9 @@ def nothing_chosen(keyword: str, found: Collected) -> str:
     """Say why no case was run; of the words after -k that no case holds, name what is near."""
     if found.slow:
         return f"every case that was chosen is slow ({found.slow} of them): add --slow"
+    if found.shut:
+        ways = doors.told(set(found.doors))
+        return f"every case that was chosen goes through a door ({found.shut} of them): add {ways}"
     if not found.cases:
         return "no case was found; a case is a test_ function below conformance/"
     names = {*found.names, *found.cases, *found.groups}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sseproof import battery, cases, results
+from sseproof import battery, cases, doors, results
 
 
 class CatalogueError(Exception):
@@ -62,6 +62,8 @@ class _Collector:
 def _mark(marker: pytest.Mark) -> str:
     if marker.name == "needs":
         return f"for servers that declare {' and '.join(marker.args)}"
+    if marker.name == "door":
+        return f"only with `{doors.DOORS[marker.args[0]].words}`"
     return "only with `--slow`" if marker.name == "slow" else ""
 
 

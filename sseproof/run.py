@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sseproof import ledger, machine, matrix, results
+from sseproof import doors, ledger, machine, matrix, results
 from sseproof.cases import Collected, nothing_chosen
 
 
@@ -129,7 +129,9 @@ class Run:
         if self.writer and not self.cut:
             seconds = round(time.monotonic() - self.started, 1)
             footer = {"counts": self.counts, "seconds": seconds, "exit": status}
-            self.writer.line("footer", footer | {"slow": found.slow, "problems": found.problems})
+            self.writer.line(
+                "footer", footer | {"slow": found.slow, "shut": found.shut, "problems": found.problems}
+            )
         if self.writer:
             self.writer.close()
 
@@ -170,6 +172,9 @@ class Run:
         writer.write(matrix.show(run, colour=writer.hasmarkup))
         if self.collected.slow:
             writer.line(f"{self.collected.slow:>6} slow cases were not run, --slow runs them")
+        if self.collected.shut:
+            ways = doors.told(set(self.collected.doors))
+            writer.line(f"{self.collected.shut:>6} cases through other doors were not run, {ways} runs them")
         if not run.attrs["complete"]:
             writer.line("This run was cut short: what is missing above has not passed.", red=True, bold=True)
         writer.line(

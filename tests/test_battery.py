@@ -104,6 +104,10 @@ def test_skips(server): pass
 @pytest.mark.required("#a")
 @pytest.mark.slow
 def test_slow(server): pass
+
+@pytest.mark.required("#a")
+@pytest.mark.door("browser")
+def test_browses(server): pass
 '''
 ERRORS = """
 import pytest
@@ -242,7 +246,12 @@ def test_each_case_has_its_verdict(project: Project) -> None:
     run = project.results
     assert run.attrs["complete"]
     assert run.attrs["footer"]["counts"] == {"pass": 3, "fail": 1, "warn": 1, "note": 2, "skip": 1}
-    assert (run.attrs["footer"]["exit"], run.attrs["footer"]["slow"]) == (1, 1)
+    assert (run.attrs["footer"]["exit"], run.attrs["footer"]["slow"], run.attrs["footer"]["shut"]) == (
+        1,
+        1,
+        1,
+    )
+    assert "1 cases through other doors were not run, --browser runs them" in project.told
     assert run.attrs["servers"]["one_fake"]["capabilities"] == ["websocket"]
     for words in (
         "FAIL  one_fake group: fails - received ['0', '1', ",
@@ -339,12 +348,21 @@ def test_a_worker_that_dies_is_an_error_of_its_case(project: Project) -> None:
         (["-k", "gruop and not x"], "ERROR: no case matches -k 'gruop and not x'; did you mean test_group?"),
         (["-k", "zzz"], "ERROR: no case matches -k 'zzz'; the groups are test_group"),
         (["-k", "slow"], "ERROR: every case that was chosen is slow (1 of them): add --slow"),
+        (
+            ["-k", "browses"],
+            "ERROR: every case that was chosen goes through a door (1 of them): add --browser",
+        ),
+        (["--proxy", "nginx"], "ERROR: SSEPROOF_NGINX is '/no/nginx', expected a program that can be run"),
+        (["--broker", "kafka"], "invalid choice: 'kafka' (choose from"),
         (["--run", "../x"], "ERROR: --run is '../x', expected a folder's name"),
         (["--run", "taken"], "is there already: two runs cannot share a file, choose another --run"),
         (["--seed", "x"], "invalid int value: 'x'"),
     ],
 )
-def test_a_wrong_option_is_one_clear_line(project: Project, options: list[str], words: str) -> None:
+def test_a_wrong_option_is_one_clear_line(
+    project: Project, options: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSEPROOF_NGINX", "/no/nginx")
     project.cases(CASES)
     (project.path / "results" / "taken").mkdir(parents=True)
     (project.path / "results" / "taken" / "conformance.jsonl").touch()

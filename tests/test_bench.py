@@ -49,7 +49,7 @@ BROKEN = "import pathlib\nassert pathlib.Path(__file__).with_name('mended').exis
 @pytest.fixture(scope="module", autouse=True)
 def marks_of_the_battery(pytestconfig):
     """The cases are imported here, where no plugin of the battery has declared their marks."""
-    for mark in ("required", "recommended", "observed", "needs", "slow", "costly"):
+    for mark in ("required", "recommended", "observed", "needs", "slow", "costly", "door"):
         pytestconfig.addinivalue_line("markers", f"{mark}: the battery's")
 
 

@@ -103,6 +103,12 @@ def told_beside():
 
 
 SLOW = marked("pytest.mark.slow")
+# Behind a door (a browser, a proxy, a broker) each case is seen to fail by the tests of that door.
+ELSEWHERE = {
+    case.name
+    for file, case in cases()
+    if re.search(r"^pytestmark = .*\bdoor\(", file.read_text("utf-8"), re.M)
+}
 COSTLY = marked("pytest.mark.costly") | told_beside()
 
 
@@ -201,7 +207,7 @@ def test_the_reference_passes_every_case(underneath):
 
 def test_every_case_is_seen_to_fail():
     caught = {function(case) for flaw in FLAWS for case in literal(flaw, "CAUGHT_BY")}
-    every = {case.name for _, case in cases()}
+    every = {case.name for _, case in cases()} - ELSEWHERE
     assert (sorted(every - caught), sorted(caught - every)) == ([], [])
 
 
