@@ -37,7 +37,7 @@ def section(run: pd.DataFrame) -> dict[str, Any]:
     names, groups, cells = list(header["servers"]), matrix.groups(run), matrix.cells(run)
     rows: list[Row] = run.to_dict("records")  # type: ignore[assignment]
     ids = {"server": _ids("server", names), "group": _ids("group", groups)}
-    ids["case"] = _ids("case", dict.fromkeys(function(row["case"]) for row in rows))
+    ids["case"] = case_ids(run)
     by_pair: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         by_pair.setdefault((row["server"], row["group"]), []).append(row)
@@ -79,6 +79,11 @@ def words(counts: Mapping[str, int]) -> str:
     parts = [f"{n} {verdict}" for verdict in MISSED if (n := counts.get(verdict, 0))]
     told = [", ".join([f"{counts.get('pass', 0)} of {judged} passed", *parts])] if judged else []
     return "; ".join([*told, *(f"{n} {verdict}" for verdict in NOTED if (n := counts.get(verdict, 0)))])
+
+
+def case_ids(run: pd.DataFrame) -> dict[str, str]:
+    """Give the id that the page's entry of each case function has."""
+    return _ids("case", dict.fromkeys(map(function, run["case"])))
 
 
 def _ids(kind: str, names: Iterable[str]) -> dict[str, str]:

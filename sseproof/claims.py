@@ -10,7 +10,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sseproof import evidence, witness
+from sseproof import casebook, evidence, witness
 from sseproof.evidence import Judge
 from sseproof.sources import Sources
 
@@ -105,11 +105,12 @@ CLAIMS = (
 
 def check(found: Sources) -> list[dict[str, Any]]:
     """Give each claim with our verdict, its figure, the rule behind it and where to look."""
-    told = []
+    told, ids = [], {} if found.conformance is None else casebook.case_ids(found.conformance)
     for claim in CLAIMS:
         verdict, figure = claim.judge(found)
         told.append({
-            "text": claim.text, "sources": claim.sources, "section": claim.section, "case": claim.case,
+            "text": claim.text, "sources": claim.sources, "case": claim.case,
+            "place": ids.get(claim.case, claim.section),
             "command": claim.command, "verdict": verdict, "badge": BADGES[verdict], "figure": figure,
             "rule": " ".join((inspect.getdoc(claim.judge) or "").split()),
             "measured": verdict != evidence.NOT_MEASURED,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sseproof import claims, evidence, page, sources, witness
+from sseproof import casebook, claims, evidence, page, sources, witness
 from sseproof.evidence import HOLDS, HOLDS_NOT, IN_PART, NOT_MEASURED, UNDECIDED
 
 ROOT = Path(__file__).parent.parent
@@ -340,7 +340,11 @@ def test_hostile_names_stay_text(tmp_path):
         (HOSTILE, witness.BLOCKS, "fail"),
         (HOSTILE, witness.ANNOUNCED, "pass"),
     ]
-    html = section(judged(tmp_path, *rows, (HOSTILE, witness.SIXTY, "note", f"9 of 60 {HOSTILE}")))
+    found = judged(tmp_path, *rows, (HOSTILE, witness.SIXTY, "note", f"9 of 60 {HOSTILE}"))
+    html = section(found)
+    place = casebook.case_ids(found.conformance)[witness.SIXTY]
+    assert f'href="#{place}"' in html  # and the page has it:
+    assert f'id="{place}"' in page.render(found)
     assert "<script" not in html and "&lt;script&gt;" in html
 
 
