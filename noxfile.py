@@ -99,9 +99,7 @@ def cases(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure what SSE, polling and WebSocket cost: `nox -s bench -- --profile full`; `-- --help` has examples."""
     session.install("-e", ".[bench]")
-    session.run(
-        "python", "-m", "sseproof.bench", *session.posargs, env={"SSEPROOF_RUN": RUN}, interrupt_timeout=15
-    )
+    session.run("sseproof", "bench", *session.posargs, env={"SSEPROOF_RUN": RUN}, interrupt_timeout=15)
 
 
 @nox.session

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
 
 COMMANDS = {
+    "bench": "measure what SSE, polling and WebSocket cost",
     "show": "tell a benchmark's run in the terminal",
     "report": "make a run's page",
     "compare": "tell what changed between two runs",
@@ -15,7 +18,7 @@ COMMANDS = {
 USAGE = (
     "usage: sseproof COMMAND ...\n\n"
     + "\n".join(f"  {name:<9}{what}" for name, what in COMMANDS.items())
-    + "\n\n`sseproof COMMAND --help` has examples. The runs themselves: `nox -s conformance`, `nox -s bench`."
+    + "\n\n`sseproof COMMAND --help` has examples. `nox -s conformance` judges servers."
 )
 
 
@@ -23,7 +26,7 @@ def main() -> int:
     """Do what the command line says and return its exit code."""
     match sys.argv[1:]:
         case [name, *arguments] if name in COMMANDS:
-            return int(importlib.import_module(f"sseproof.{name}").main(arguments))
+            return _run(name, arguments)
         case ["-h" | "--help"]:
             print(USAGE)
             return 0
@@ -35,6 +38,25 @@ def main() -> int:
         case _:
             print(USAGE, file=sys.stderr)
             return 2
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    """Run a command; Ctrl-C while it still imports, and a reader that goes away, are no reason for a traceback."""
+    try:
+        code = int(importlib.import_module(f"sseproof.{name}").main(arguments))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"\nsseproof {name}: interrupted; no file was left half written", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # what is left must go somewhere, or Python complains at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("gevent", "locust", "wsproto"):
+            raise
+        print(f"sseproof {name} needs {error.name}: pip install 'sseproof[bench]'", file=sys.stderr)
+        return 2
+    return code
 
 
 if __name__ == "__main__":
