@@ -165,6 +165,20 @@ def test_a_resumed_stream_begins_as_a_new_one(server, target):
     assert (answer.status, media_type(answer)) == (200, "text/event-stream")
 
 
+OTHER_PLACES = (
+    r"""(?:\b(?:src|href|action|data|poster|srcset)\s*=|\burl\(|@import)\s*["']?\s*(?:https?:)?//[^\s"'>)]+"""
+)
+
+
+@pytest.mark.recommended("#authoring-notes")
+def test_the_page_is_html_that_needs_nothing_else(server):
+    """What a page loads from elsewhere is missing where there is no network, and tells others who looks at it."""
+    answer = server.open("/")
+    body = answer.stream.read_to_end().decode()
+    assert (answer.status, media_type(answer)) == (200, "text/html")
+    assert re.findall(OTHER_PLACES, body, re.IGNORECASE) == []
+
+
 # -- HEAD and other methods
 
 

@@ -1,7 +1,10 @@
 """What is required of the contract, without a socket: plans are generators, so they are asked step by step."""
 
 import asyncio
+import base64
+import hashlib
 import json
+import re
 import threading
 import time
 
@@ -271,6 +274,38 @@ class TestStreams:
         published(it.hub, "t", "b")
         poll.join(10)
         assert [event["data"] for event in found[0].value["events"]] == ["b"]
+
+
+class TestPage:
+    def test_it_is_html_whose_policy_admits_its_own_script_and_style_only(self):
+        answer = service().answer_blocking(request("/"))
+        headers, html = answer.all_headers, answer.body.decode()
+        assert (answer.status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        policy = dict(rule.split(" ", 1) for rule in headers["Content-Security-Policy"].split("; "))
+        assert (policy["default-src"], policy["connect-src"]) == ("'none'", "'self'")
+        for element in ("script", "style"):
+            [text] = re.findall(f"<{element}>(.*?)</{element}>", html, re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            assert policy[f"{element}-src"] == f"'sha256-{digest}'"
+
+    def test_it_writes_text_as_text_and_names_no_other_host(self):
+        html = service().answer_blocking(request("/")).body.decode()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|\son\w+=", html)
+        assert set(re.findall(r"https?://[^'\" )]+", html)) == {
+            "http://www.w3.org/2000/svg"
+        }  # a name, not a place
+
+    def test_it_shows_every_demonstration(self):
+        html = service().answer_blocking(request("/")).body.decode()
+        shown = set(re.findall(r'data-demo="(\w+)"', html))
+        assert shown == set(STREAMS) - {"echo", "ticks", "topic"}
+
+    def test_head_is_answered_and_another_method_is_not(self):
+        assert service().answer_blocking(request("/", "HEAD")).status == 200
+        with pytest.raises(Refusal) as refusal:
+            service().answer_blocking(request("/", "POST"))
+        answer = refusal.value.answer
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
 
 
 class TestCommandLine:

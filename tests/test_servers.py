@@ -53,6 +53,31 @@ def test_it_says_who_speaks(server):
     assert (about["encoder"] == "ours") == (about["encoder_version"] is None)
 
 
+def test_its_page_is_the_same_html_for_get_without_it_for_head_and_for_no_other_method(server):
+    found = {}
+    with connect(server.host, server.port) as stream:
+        for method in (
+            "HEAD",
+            "GET",
+            "PUT",
+        ):  # one connection: what a body left behind would be read as the next head
+            stream.send_request(method, "/", [("Origin", "http://localhost:8080")])
+            head = stream.read_head()
+            found[method] = head.status, dict(head.headers), stream.read_to_end()
+            if method != "PUT":
+                stream.next_request()
+    page = (SCRIPTS[0].parent / "contract" / "page.html").read_bytes()
+    assert {method: status for method, (status, *_) in found.items()} == {"HEAD": 200, "GET": 200, "PUT": 405}
+    assert (found["GET"][2], found["HEAD"][2]) == (page, b"")
+    assert sorted(value.strip() for value in found["PUT"][1]["allow"].split(",")) == ["GET", "HEAD"]
+    for method, (_, headers, _) in found.items():
+        assert headers["access-control-allow-origin"] == "http://localhost:8080", method
+        assert headers["vary"] == "Origin", method
+    for name in ("content-type", "content-security-policy", "x-content-type-options"):
+        assert found["HEAD"][1][name] == found["GET"][1][name]
+    assert "script-src 'sha256-" in found["GET"][1]["content-security-policy"]
+
+
 def test_a_websocket_carries_the_events_of_the_stream(server):
     needs_websocket(server)
     with connect_websocket(f"ws://{server.host}:{server.port}/ws/topic?topic=ws") as websocket:

@@ -16,20 +16,25 @@ ECHO_LIMIT_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold a whole response that is no stream: a status, a JSON value (None: no body), more headers."""
+    """Hold a whole response that is no stream: a status, a JSON value or HTML (None: no body), more headers."""
 
     status: int
     value: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    html: str | None = None
 
     @property
     def body(self) -> bytes:
+        if self.html is not None:
+            return self.html.encode()
         return b"" if self.value is None else json.dumps(self.value).encode()
 
     @property
     def all_headers(self) -> dict[str, str]:
         """Give the headers of this answer with its media type, if it has a body."""
         kind = {} if self.value is None else {"Content-Type": "application/json"}
+        if self.html is not None:
+            kind = {"Content-Type": "text/html; charset=utf-8"}
         return {**kind, "Cache-Control": "no-store", **self.headers}
 
 

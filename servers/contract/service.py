@@ -18,6 +18,7 @@ from .event import Event, text, unfit
 from .hub import Hub
 from .message import Answer, Refusal, Request, check_length
 from .options import Options, read_options
+from .page import page
 from .sessions import Sessions
 from .ticks import missed_ticks, ticks
 
@@ -25,6 +26,7 @@ _READ, _WRITE = ("GET", "HEAD"), ("POST",)
 STREAMS = dict.fromkeys([*DEMOS, "ticks", "topic", "progress", "resilient"], _READ)
 STREAMS |= {"echo": (*_READ, *_WRITE), "chat": _WRITE}
 SOCKETS = {"ticks": ("GET",), "topic": ("GET",)}
+PAGE = {"": _READ}
 JSON = {"about": _READ, "open": _READ, "ticks": _READ, "topic": (*_READ, *_WRITE), "session": _WRITE}
 Waiting = Generator[float, None, Answer]
 
@@ -69,7 +71,7 @@ class Service:
         return Stream(self.presence, _name(request), self._plan(name, request), ping_s)
 
     async def answer(self, request: Request) -> Answer:
-        """Answer a request below /json/, or raise a Refusal."""
+        """Answer a request for the page or below /json/, or raise a Refusal."""
         return await wait_for(lambda wake: self._answer(request, wake))
 
     def answer_blocking(self, request: Request) -> Answer:
@@ -107,6 +109,9 @@ class Service:
         return DEMOS[name](request)
 
     def _answer(self, request: Request, wake: Wake) -> Waiting:
+        if request.path == "/":
+            _checked(request, "/", PAGE)
+            return page()
         name = _checked(request, "/json/", JSON)
         if name == "topic":
             return (
