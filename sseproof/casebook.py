@@ -36,8 +36,7 @@ def section(run: pd.DataFrame) -> dict[str, Any]:
     header: dict[str, Any] = run.attrs["header"]
     names, groups, cells = list(header["servers"]), matrix.groups(run), matrix.cells(run)
     rows: list[Row] = run.to_dict("records")  # type: ignore[assignment]
-    ids = {"server": _ids("server", names), "group": _ids("group", groups)}
-    ids["case"] = case_ids(run)
+    ids = {"server": _ids("server", names), "group": _ids("group", groups), "case": case_ids(run)}
     by_pair: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         by_pair.setdefault((row["server"], row["group"]), []).append(row)
