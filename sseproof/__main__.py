@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -48,8 +47,10 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nsseproof {name}: interrupted; no file was left half written", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # what is left must go somewhere, or Python complains at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        from sseproof import terminal
+
+        terminal.hush()
         return 141
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("gevent", "locust", "wsproto"):

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from sseproof import environment, launch, machine, report, results, show, trial
-from sseproof.benchoptions import Options, UsageError, read_options
+from sseproof.benchoptions import Options, read_options
 from sseproof.leashed import sigterm_as_ctrl_c
 from sseproof.plan import Trial
 from sseproof.progress import Progress
+from sseproof.terminal import UsageError
 
 PACKAGES = ("gevent", "h11", "hdrhistogram", "locust", "numpy", "psutil", "uv", "wsproto")
 

@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from sseproof import checks, launch, plan, results
+from sseproof.terminal import Parser, UsageError
 
 SPARE_FILES = 200  # what a process opens besides its streams
 
@@ -25,10 +26,6 @@ EXAMPLES = """examples:
 quick takes under 3 minutes for six servers on 2 cores and claims no ranking: it has fewer than 5 trials.
 exit code: 0 every trial was measured, 1 a trial failed, 2 usage, 3 a result file that is none, 130 interrupted
 (nox itself makes 1 of each but 0)"""
-
-
-class UsageError(Exception):
-    """Say what is wrong with a command line."""
 
 
 @dataclass(frozen=True)
@@ -49,25 +46,15 @@ class Options:
     lacking: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help has examples")
-
-
 def _from_1(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number from 1")
     return int(text)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="nox -s bench --",
-        description="Measure what SSE, polling, long-polling and WebSocket cost on each server.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    what = "Measure what SSE, polling, long-polling and WebSocket cost on each server."
+    parser = Parser("nox -s bench --", what, EXAMPLES)
     add = parser.add_argument
     add("--profile", default="quick", metavar="NAME", help=f"{', '.join(plan.PROFILES)}; default: quick")
     add("--server", action="append", default=[], metavar="NAME", help="only this server (repeatable)")

@@ -110,7 +110,7 @@ def _server(
     unlaunched: list[Any] = []
     row_of_cells: list[dict[str, Any] | None] = []
     groups: list[dict[str, Any]] = []
-    for group in matrix.groups(run):
+    for group in ids["group"]:
         rows = by_pair.get((name, group), [])
         launched = [row for row in rows if not _is_launch(row)]
         unlaunched += [row for row in rows if _is_launch(row)]

@@ -219,15 +219,8 @@ def values(row: Row, name: str, *, marked: bool = False) -> dict[int, float]:
     kept = [trial for trial in row.trials if trial["state"] == "ok"]
     if name not in reading.COSTS and not marked:
         kept = [trial for trial in kept if not trial["marks"]]
-    found = {trial["block"]: _value(trial, name) for trial in kept}
+    found = {trial["block"]: reading.figure(trial, name) for trial in kept}
     return {block: value for block, value in found.items() if value is not None}
-
-
-def _value(trial: reading.Trial, name: str) -> float | None:
-    if name != "wire_bytes_per_event":
-        return reading.figure(trial, name)
-    one, other = (reading.figure(trial, f"wire_{way}_bytes_per_event") for way in ("in", "out"))
-    return None if one is None or other is None else one + other
 
 
 def reference(rows: Mapping[str, Row]) -> Row | None:

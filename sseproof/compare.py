@@ -7,18 +7,12 @@ all there is gets told.
 
 from __future__ import annotations
 
-import argparse
-import os
-import secrets
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-import jinja2
-
-from sseproof import changes, comparison, environment, results, show, sources, telling
+from sseproof import changes, comparison, environment, files, results, show, sources, telling, terminal
+from sseproof.page import templates
 
 EXAMPLES = """examples:
   sseproof compare 20260101T120000Z-1a2b 20260102T120000Z-3c4d
@@ -31,40 +25,25 @@ blocks are what makes two runs comparable. Verdicts take 5 trials: nox -s bench 
 exit code: 0 compared, 2 usage, 3 results that are cut short, cannot be read or have nothing in common"""
 
 
-class UsageError(Exception):
-    """Say what is wrong with a command line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that raises UsageError, so that the caller decides where that is said."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help has examples")
-
-
 def page(found: changes.Changes) -> str:
     """Make the HTML of what changed: one file that needs nothing else."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(environment.ROOT / "reports" / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: results.visible(value, 2_000) if type(value) is str else value,
-    )
     # The style sheet is ours, included by the template, and never passes through finalize.
-    return templates.get_template("compare.html").render(
-        found=found,
-        telling=telling,
-        verdicts=results.VERDICTS,
-        changed=[case for case in found.cases if case.base and case.head],
-        moved=[case for case in found.cases if not (case.base and case.head)],
-        by_verdict={
-            verdict: chosen
-            for verdict in changes.VERDICTS
-            if (chosen := [figure for figure in found.figures if figure.verdict == verdict])
-        },
-        sentence=results.sentence,
+    return (
+        templates(2_000)
+        .get_template("compare.html")
+        .render(
+            found=found,
+            telling=telling,
+            verdicts=results.VERDICTS,
+            changed=[case for case in found.cases if case.base and case.head],
+            moved=[case for case in found.cases if not (case.base and case.head)],
+            by_verdict={
+                verdict: chosen
+                for verdict in changes.VERDICTS
+                if (chosen := [figure for figure in found.figures if figure.verdict == verdict])
+            },
+            sentence=results.sentence,
+        )
     )
 
 
@@ -72,22 +51,13 @@ def write(found: changes.Changes, root: Path) -> Path:
     """Write the page, in one step; its folder is named after both runs, whatever these are called."""
     one, other = (comparison.safe(name)[:80] for name in (found.base, found.head))
     path = root / "reports" / f"compare-{one}-{other}" / "index.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".index.html-{secrets.token_hex(4)}")
-    made.write_text(page(found), encoding="utf-8")
-    os.replace(made, path)
-    return path
+    return files.put(path, page(found).encode())
 
 
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Tell what changed between the runs that are named; 2 for a wrong command line, 3 for runs that are not whole."""
-    parser = Parser(
-        prog="sseproof compare",
-        description="Tell what changed between two runs: cases, and figures with their interval.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    what = "Tell what changed between two runs: cases, and figures with their interval."
+    parser = terminal.Parser("sseproof compare", what, EXAMPLES)
     parser.add_argument("base", metavar="BASE", help="the run before")
     parser.add_argument("head", metavar="HEAD", help="the run after")
     parser.add_argument(
@@ -99,7 +69,7 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
         found = changes.between(
             *(sources.read(sources.find([run], root)) for run in (options.base, options.head))
         )
-    except UsageError as error:
+    except terminal.UsageError as error:
         print(f"sseproof compare: {results.visible(str(error), 1000)}", file=sys.stderr)
         return 2
     except (results.ResultsError, OSError) as error:
@@ -114,26 +84,16 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     if options.markdown:
         print(written.relative_to(root), file=sys.stderr)
     else:
-        say(f"{written.relative_to(root)}\n")
+        terminal.say(f"{written.relative_to(root)}\n")
     if not found.compared:
         print("sseproof compare: the two runs have nothing in common", file=sys.stderr)
     return 0 if found.compared and not found.missing else 3
 
 
 def _tell(found: changes.Changes, *, markdown: bool, every: bool) -> None:
-    terminal = sys.stdout.isatty()
-    width = max(show.WIDTH, shutil.get_terminal_size().columns) if terminal else show.WIDTH
-    colour = terminal and not os.environ.get("NO_COLOR")
     told = (
-        telling.markdown(found) if markdown else telling.text(found, width=width, colour=colour, every=every)
+        telling.markdown(found)
+        if markdown
+        else telling.text(found, width=terminal.width(show.WIDTH), colour=terminal.coloured(), every=every)
     )
-    say(told)
-
-
-def say(words: str) -> None:
-    """Print, also into a pipe whose reader has had enough (`| head`): that changes no exit code."""
-    try:
-        sys.stdout.write(words)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    terminal.say(told)

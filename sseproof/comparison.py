@@ -7,7 +7,6 @@ is said to be so, and is neither good nor bad.
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sseproof import environment, ledger, matrix, results
+from sseproof.terminal import recorder
 
 LATEST = "latest"
 OUTCOMES = {"stale": "pass", "known": "fail"}
@@ -116,10 +116,7 @@ def show(server: str, package: str, releases: Sequence[Release], *, colour: bool
     judged = [each for each in releases if not each.because]
     found, same = changes(judged)
     width = max(matrix.WIDTH, width, 70 + sum(len(each.title) + 2 for each in judged))
-    console = Console(
-        file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour,
-        highlight=False, markup=False, emoji=False,
-    )  # fmt: skip
+    console = recorder(width, colour=colour)
     with console.capture() as capture:
         _tell_releases(console, server, package, releases)
         if found and len(judged) > 1:

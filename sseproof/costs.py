@@ -15,11 +15,11 @@ import numpy as np
 from sseproof import charts, histogram, shown
 from sseproof.canvas import plain
 from sseproof.charts import Point, Strip
+from sseproof.pairs import SCENARIO
 from sseproof.reading import REFERENCE, Row, Run
 from sseproof.show import number
 from sseproof.shown import Chart, cell, scaled, share, way_name, words
 
-SCENARIO = "broadcast"
 COSTS = {
     "cpu": ("server_cpu_s_per_1000", 1e3, "Staleness over the server's CPU", "ms of CPU per 1,000", "server CPU, ms per 1,000 deliveries"),
     "bytes": ("wire_bytes_per_event", 1.0, "Staleness over bytes on the wire", "B per event", "bytes per event, both directions, headers included"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from sseproof import intervals, pairs, reading
-from sseproof.pairs import CPU, REQUESTS, STALENESS, Ratio
+from sseproof.pairs import CPU, REQUESTS, STALENESS, Ratio, every
 from sseproof.said import number, said
 from sseproof.sentence import count, names
 from sseproof.sources import Sources
@@ -41,7 +41,7 @@ def latency(found: Sources) -> Finding:
     if not ratios:
         return _unpaired(run, "sse", *pairs.polls(run))
     told = [
-        f"{_every(way)}: {pairs.told(each.found)} times that of SSE ({each.over})"
+        f"{every(way)}: {pairs.told(each.found)} times that of SSE ({each.over})"
         for way, each in ratios.items()
     ]
     return Finding(_verdict(list(ratios.values())), f"Staleness at p50, polling {'; '.join(told)}.")
@@ -69,7 +69,7 @@ def requests(found: Sources) -> Finding:
         return _unpaired(run, "sse", *ways)
     medians = {way: each.median for way, own in ways.items() if (each := pairs.middle(own))}
     asked = pairs.middle(sse)
-    told = ", ".join(f"{median:.2f} {_every(way)}" for way, median in medians.items())
+    told = ", ".join(f"{median:.2f} {every(way)}" for way, median in medians.items())
     rate = _load(run, next(iter(medians)), "publish_rate")
     at = f" with {rate:,} events a second" if rate else ""
     figure = f"Requests per event{at}: {told}; by SSE {asked.median if asked else 0:.2f} ({count(len(more), 'pair')} of trials)."
@@ -102,8 +102,8 @@ def overload(found: Sources) -> Finding:
     users = _load(run, often, "users")
     asked = f"{users:,} clients, " if users else ""
     figure = (
-        f"CPU per delivery {_every(often)} is {pairs.told(dearer.found)} times that {_every(rarely)} ({asked}{dearer.over}). "
-        f"{_every(often).capitalize()}, {_filled(full[often])}; by SSE, {_filled(full['sse'])}."
+        f"CPU per delivery {every(often)} is {pairs.told(dearer.found)} times that {every(rarely)} ({asked}{dearer.over}). "
+        f"{every(often).capitalize()}, {_filled(full[often])}; by SSE, {_filled(full['sse'])}."
     )
     if dearer.side > 0 and not dearer.split:
         return Finding(HOLDS if any(full[often].values()) else IN_PART, figure)
@@ -162,10 +162,6 @@ def _unpaired(run: reading.Run, one: str, *others: str) -> Finding:
     """Tell ways that were not measured from such whose trials cannot be paired."""
     both = pairs.measured(run, one) and any(pairs.measured(run, other) for other in others)
     return UNPAIRED if both else MISSING
-
-
-def _every(way: str) -> str:
-    return f"every {way.removeprefix('poll-').removesuffix('s')} s"
 
 
 def _full(run: reading.Run, way: str) -> Mapping[str, bool]:

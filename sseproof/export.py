@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
-import secrets
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from sseproof import badge, environment, junit, records, results, sources, summary
+from sseproof import badge, environment, files, junit, records, results, sources, summary
 from sseproof.ledger import near
+from sseproof.terminal import Parser, UsageError
 
 EXAMPLES = """examples:
   sseproof export                                     all of it, of the newest run
@@ -30,10 +29,6 @@ EXAMPLES = """examples:
 exit code: 0 written, 2 usage, 3 no result file could be read, or only some"""
 SCHEMAS = Path(__file__).parent / "schema"
 NO_PYARROW = "Parquet needs pyarrow, which is not here: pip install 'sseproof[report]'"
-
-
-class UsageError(Exception):
-    """Say what is wrong with a command line."""
 
 
 Made = Iterator[tuple[str, bytes]]
@@ -104,27 +99,11 @@ def write(
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             what = f"{' + '.join(found.names)} holds what no {kind} can be made of"
             raise results.ResultsError(f"{what}: {type(error).__name__}: {error}") from None
-        written += [_put(folder / name, content) for name, content in made]
+        written += [files.put(folder / name, content) for name, content in made]
     return written
 
 
-def _put(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        made.write_bytes(content)
-        os.replace(made, path)
-    finally:
-        made.unlink(missing_ok=True)
-    return path
-
-
 # -- the command line
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; --help has examples")
 
 
 def _kinds(given: str) -> list[str]:
@@ -139,14 +118,9 @@ def _kinds(given: str) -> list[str]:
     return kinds
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="sseproof export",
-        description="Write runs for other programs: JUnit XML, Markdown, CSV, Parquet, badges and the schemas.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Parser:
+    what = "Write runs for other programs: JUnit XML, Markdown, CSV, Parquet, badges and the schemas."
+    parser = Parser("sseproof export", what, EXAMPLES)
     parser.add_argument(
         "runs", nargs="*", metavar="RUN", help="a run's name, its folder or its file; default: the newest"
     )

@@ -7,7 +7,7 @@ interval does not hold apart.
 from __future__ import annotations
 
 from sseproof import intervals, pairs, reading
-from sseproof.pairs import BYTES, CPU, REQUESTS, STALENESS, Ratio
+from sseproof.pairs import BYTES, CPU, REQUESTS, STALENESS, Ratio, every
 from sseproof.said import number, said
 from sseproof.sentence import Sentence, count, names
 
@@ -30,19 +30,15 @@ def saved(run: reading.Run) -> Sentence:
     if asked[0] and asked[1]:
         parts.append(f"{asked[0].median:.2f} requests per event instead of {asked[1].median:.2f}")
     others = [
-        f"{pairs.told(found.found)} times that of polling {_every(each)}"
+        f"{pairs.told(found.found)} times that of polling {every(each)}"
         for each in ways
         if each != way and (found := pairs.ratio(run, "sse", each, CPU))
     ]
     held = f" Its CPU is {' and '.join(others)}." if others else ""
     text = (
-        f"Against polling {_every(way)}, on the same server, SSE is {', '.join(parts)} ({fresh.over}).{held}"
+        f"Against polling {every(way)}, on the same server, SSE is {', '.join(parts)} ({fresh.over}).{held}"
     )
     return Sentence(text, "polling")
-
-
-def _every(way: str) -> str:
-    return f"every {way.removeprefix('poll-').removesuffix('s')} s"
 
 
 def _than(found: Ratio, above: str, below: str, what: str) -> str:

@@ -7,9 +7,6 @@ is exit code 3, whatever the half was like.
 
 from __future__ import annotations
 
-import argparse
-import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from sseproof import bounds, changes, environment, held, plan, results, sources, telling
-from sseproof.compare import Parser, UsageError, say
 from sseproof.held import Held
 from sseproof.sources import Sources
+from sseproof.terminal import Parser, UsageError, coloured, recorder, say
 
 DEFAULT = "loadtest/gate.toml"
 EXAMPLES = f"""examples:
@@ -39,13 +36,8 @@ COLOURS = {"broken": "red", "missing": "red", "unstable": "yellow", "unchecked":
 
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Hold the runs that are named against their bounds, tell the reasons, and return the exit code."""
-    parser = Parser(
-        prog="sseproof gate",
-        description="Hold a run against its bounds: ratios to the reference, counts, and a base run.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    what = "Hold a run against its bounds: ratios to the reference, counts, and a base run."
+    parser = Parser("sseproof gate", what, EXAMPLES)
     parser.add_argument(
         "run", nargs="*", metavar="RUN", help="one run, or two of different kinds; default: the newest"
     )
@@ -93,17 +85,8 @@ def _judge(run: Sources, base: Sources | None, limits: bounds.Bounds) -> int:
     checked = sum(found.checked.values())
     if not checked and not missing:
         missing.append("nothing to check: the run holds no verdict and no trial that a bound is about")
-    terminal = sys.stdout.isatty()
-    colour = terminal and not os.environ.get("NO_COLOR")
     # A line is a line, however long: a pipe or a CI log cuts none.
-    out = Console(
-        file=io.StringIO(),
-        force_terminal=colour,
-        no_color=not colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    out = recorder(colour=coloured())
     with out.capture() as lines:
         for each in missing:
             _line(out, "missing", each, "")

@@ -6,7 +6,6 @@ file: a server's bytes pass through results.visible() first and are never read a
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sseproof import results
+from sseproof.terminal import recorder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,15 +79,7 @@ def encoder(about: dict[str, Any] | None) -> str:
 
 def show(run: pd.DataFrame, *, colour: bool) -> str:
     """Tell a whole run: misses with the command to run each again, matrix, counts."""
-    console = Console(
-        file=io.StringIO(),
-        width=WIDTH,
-        force_terminal=colour,
-        no_color=not colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+    console = recorder(WIDTH, colour=colour)
     with console.capture() as capture:
         _misses(console, run)
         for table in _tables(run):

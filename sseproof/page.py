@@ -57,9 +57,8 @@ def _if(run: Any, make: Callable[[Any], object]) -> object:
 
 
 def _polling(run: reading.Run) -> object:
-    from sseproof import (
-        costs,  # matplotlib: half a second and 40 MB that a page without a benchmark need not take
-    )
+    # matplotlib: half a second and 40 MB that a page without a benchmark need not take
+    from sseproof import costs
 
     return costs.polling(run)
 
@@ -70,24 +69,29 @@ def _servers(run: reading.Run) -> object:
     return standings.servers(run)
 
 
-def render(found: Sources) -> str:
-    """Make the HTML of what there is to report; a section that misses its data says so and how to get it.
-
-    A section that breaks on its data, which takes a file that no run of ours wrote, becomes one of `found.problems`.
-    """
-    templates = jinja2.Environment(
+def templates(limit: int = 20_000) -> jinja2.Environment:
+    """Give our templates; of a text that a server may have written they show so many characters."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: results.visible(value) if type(value) is str else value,
+        finalize=lambda value: results.visible(value, limit) if type(value) is str else value,
     )
+
+
+def render(found: Sources) -> str:
+    """Make the HTML of what there is to report; a section that misses its data says so and how to get it.
+
+    A section that breaks on its data, which takes a file that no run of ours wrote, becomes one of `found.problems`.
+    """
+    ours = templates()
     known = {"names": found.names, "bench": found.bench, "anchor": anchor, "sentence": results.sentence}
-    told = [(section.name, section.title, _tell(section, found, templates, known)) for section in SECTIONS]
+    told = [(section.name, section.title, _tell(section, found, ours, known)) for section in SECTIONS]
     script = (TEMPLATES / "filters.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return templates.get_template("index.html").render(
+    return ours.get_template("index.html").render(
         names=found.names,
         problems=found.problems,
         sections=told,
@@ -98,12 +102,10 @@ def render(found: Sources) -> str:
     )
 
 
-def _tell(
-    section: Section, found: Sources, templates: jinja2.Environment, known: Mapping[str, object]
-) -> Markup:
+def _tell(section: Section, found: Sources, ours: jinja2.Environment, known: Mapping[str, object]) -> Markup:
     try:
         data = {**known, section.data: section.make(found)}
-        return Markup(templates.get_template(f"{section.name}.html").render(data))
+        return Markup(ours.get_template(f"{section.name}.html").render(data))
     except Exception as error:  # whatever it is in a file that one section cannot tell, the others can
         problem = f"the section {section.title!r} could not be made: {type(error).__name__}: {error}"
         found.problems.append(problem)

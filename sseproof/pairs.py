@@ -56,15 +56,10 @@ def _side(found: Interval) -> int:
 def value(record: reading.Trial, name: str) -> float | None:
     """Give a trial's figure by its name in the costs or the histograms; None where it is not there or no number."""
     try:
-        if name == BYTES:
-            parts = [record["derived"][f"wire_{way}_bytes_per_event"] for way in ("in", "out")]
-            found = float(sum(parts))
-        else:
-            given = reading.figure(record, name)
-            found = math.nan if given is None else given
+        found = reading.figure(record, name)
     except (LookupError, TypeError, AttributeError, ValueError):
         return None
-    return found if math.isfinite(found) else None
+    return found if found is not None and math.isfinite(found) else None
 
 
 def values(run: reading.Run, way: str, name: str, scenario: str = SCENARIO) -> ByServer:
@@ -118,6 +113,11 @@ def polls(run: reading.Run) -> dict[str, float]:
     return dict(
         sorted(((way, float(match[1])) for way, match in named.items() if match), key=lambda poll: poll[1])
     )
+
+
+def every(way: str) -> str:
+    """Say how often a way polls: "poll-5s" is "every 5 s"."""
+    return f"every {way.removeprefix('poll-').removesuffix('s')} s"
 
 
 def doubt(row: reading.Row) -> str:

@@ -61,8 +61,9 @@ class Run:
 def read(path: Path) -> Run:
     """Read a run; raises ResultsError for a file that is none."""
     records = results.read_lines(path, results.BENCH_FIELDS)
-    trials = list({record["number"]: record for record in records if record["kind"] == "trial"}.values())
+    by_number = {record["number"]: record for record in records if record["kind"] == "trial"}
     try:
+        trials = [_with_bytes(record) for record in by_number.values()]
         tables = _tables(trials, int(records[0]["seed"]))
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise results.ResultsError(
@@ -127,7 +128,7 @@ def _row(
         trials=trials,
         figures=_intervals(told, names, seed),
         ratio=None if server == REFERENCE else intervals.ratio(own, reference, seed),
-        costs=_intervals([_with_bytes(record) for record in measured], COSTS, seed),
+        costs=_intervals(measured, COSTS, seed),
         seen=sum(record["tally"]["seen"] for record in measured),
         due=sum(record["tally"]["due"] for record in measured),
         rank=_rank(server, ranks),
@@ -139,12 +140,20 @@ def _clean(trials: Sequence[Trial]) -> list[Trial]:
     return [record for record in trials if record["state"] == "ok" and not record["marks"]]
 
 
+def why(record: Trial) -> Sequence[str]:
+    """Say why a trial does not count: its marks, or that it was not measured; nothing where it does."""
+    marks: Sequence[str] = record["marks"]
+    return marks if record["state"] == "ok" else [f"{record['state']}: {record['reason']}"]
+
+
 def _kinds(marks: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(mark.partition(":")[0] for mark in marks))
 
 
 def _with_bytes(record: Trial) -> Trial:
-    """Add the bytes of both directions, which a trial keeps apart."""
+    """Add the bytes of both directions, which a trial keeps apart; one that was not measured has none."""
+    if record["state"] != "ok":
+        return record
     both = [record["derived"].get(f"wire_{way}_bytes_per_event") for way in ("in", "out")]
     total = None if None in both else sum(both)
     return {**record, "derived": {**record["derived"], "wire_bytes_per_event": total}}
@@ -172,9 +181,8 @@ def _reasons(trials: Sequence[Trial], clean: int) -> list[str]:
     told: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for record in trials:
-        why = record["marks"] if record["state"] == "ok" else [f"{record['state']}: {record['reason']}"]
-        counts.update(_kinds(why))
-        for mark in why:
+        counts.update(_kinds(why(record)))
+        for mark in why(record):
             told.setdefault(mark.partition(":")[0], mark)
     said = [f"{counts[kind]} of {len(trials)} trials {mark}" for kind, mark in told.items()]
     if clean < intervals.RANKED_FROM <= trials[0]["load"]["trials"]:

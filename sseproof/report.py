@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sseproof import environment, page, results, sources
+from sseproof import environment, files, page, results, sources
 
 USAGE = """usage: sseproof report [RUN ...]
 
@@ -34,8 +34,7 @@ def write(paths: Iterable[Path], root: Path = environment.ROOT) -> tuple[Path, s
     if not found.names:
         raise results.ResultsError("; ".join(found.problems))
     folder = root / "reports" / results.run_id(found.names[-1])
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / "index.html", page.render(found))
+    files.put(folder / "index.html", page.render(found).encode())
     latest = root / "reports" / "latest"
     with contextlib.suppress(
         OSError
@@ -47,12 +46,6 @@ def write(paths: Iterable[Path], root: Path = environment.ROOT) -> tuple[Path, s
         except OSError:
             made.unlink()
     return folder / "index.html", found
-
-
-def _replace(path: Path, text: str) -> None:
-    made = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    made.write_text(text, encoding="utf-8")
-    os.replace(made, path)
 
 
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:

@@ -167,8 +167,9 @@ class Run:
         writer, root = self.config.get_terminal_writer(), self.config.rootpath
         from sseproof import report  # a page takes packages that no run has to hold in memory
 
-        run = results.read(self.path)
-        written, _ = report.write([self.path.parent], root)
+        written, found = report.write([self.path.parent], root)
+        run = found.conformance
+        assert run is not None, found.problems  # this run has just written it
         writer.write(matrix.show(run, colour=writer.hasmarkup))
         if self.collected.slow:
             writer.line(f"{self.collected.slow:>6} slow cases were not run, --slow runs them")

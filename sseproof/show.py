@@ -8,9 +8,6 @@ server has written passes through results.visible() first.
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +21,8 @@ from sseproof import environment, intervals, reading, results
 from sseproof.intervals import Interval
 from sseproof.ledger import near
 from sseproof.reading import Row, Run
+from sseproof.terminal import coloured, recorder
+from sseproof.terminal import width as wide
 
 USAGE = "usage: sseproof show RUN   (a run's id, or its bench.jsonl)"
 NANOSECONDS = ("staleness", "reader_staleness", "lag", "connect", "headers", "first_event", "gap", "back")
@@ -42,10 +41,7 @@ LEGEND = (
 def show(path: Path, *, width: int = WIDTH, colour: bool = False) -> str:
     """Tell a run from its file; raises ResultsError for a file that is none."""
     run = reading.read(path)
-    console = Console(
-        file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False,
-        markup=False, emoji=False,
-    )  # fmt: skip
+    console = recorder(width, colour=colour)
     with console.capture() as capture:
         _tell(console, run)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
@@ -87,27 +83,27 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
         pad_edge=False, padding=(0, 1, 0, 0),
     )  # fmt: skip
     table.add_column("server\nrank", no_wrap=True)
-    for head in (*map(_title, names), "x ref", "seen\nof due", "CPU ms\n/1,000", "per\nevent"):
+    for head in (*map(titled, names), "x ref", "seen\nof due", "CPU ms\n/1,000", "per\nevent"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
         void = not row.figures and bool(row.due)
         table.add_row(
             Text(f"{row.server}\n").append(row.rank or "not ranked", "" if row.rank else "dim"),
-            *(_cell(row.figures.get(name), _scale(name), void=void) for name in names),
+            *(_cell(row.figures.get(name), scale(name), void=void) for name in names),
             _cell(row.ratio),
-            _share(row.seen, row.due),
+            share(row.seen, row.due),
             _cell(row.costs.get("server_cpu_s_per_1000"), 1e3),
             _per_event(row.costs),
         )
     return table
 
 
-def _title(name: str) -> str:
+def titled(name: str) -> str:
     kind, _, quantile = name.partition(".")
     return f"{kind.replace('_', ' ')}\n{quantile} ms" if quantile else TITLES.get(name, name)
 
 
-def _scale(name: str) -> float:
+def scale(name: str) -> float:
     return 1e-6 if name.partition(".")[0] in NANOSECONDS else 1.0
 
 
@@ -120,7 +116,7 @@ def _cell(found: Interval | None, scale: float = 1.0, *, void: bool = False) -> 
     return text
 
 
-def _share(seen: int, due: int) -> str:
+def share(seen: int, due: int) -> str:
     """Write what was seen of what was due, so that one lost event in a million is not rounded away."""
     if not due:
         return "-"
@@ -144,9 +140,7 @@ def number(value: float) -> str:
 
 def tell(path: Path) -> None:
     """Print a run, as wide as the terminal and coloured if it takes that; raises ResultsError."""
-    terminal = sys.stdout.isatty()
-    width = max(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH
-    sys.stdout.write(show(path, width=width, colour=terminal and not os.environ.get("NO_COLOR")))
+    sys.stdout.write(show(path, width=wide(WIDTH), colour=coloured()))
 
 
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:

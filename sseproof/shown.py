@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from sseproof import intervals, reading
+from sseproof import intervals, reading, show
 from sseproof.canvas import plain
 from sseproof.intervals import Interval
 from sseproof.reading import Row, Run, Trial
@@ -106,7 +106,7 @@ def share(row: Row) -> str:
     """Tell what was seen of what was due; one event lost of a million is not rounded away."""
     if not row.due:
         return ""
-    return "100 % seen" if row.seen == row.due else f"{min(99.99, 100 * row.seen / row.due):.2f} % seen"
+    return f"{show.share(row.seen, row.due).replace('%', ' %')} seen"
 
 
 def is_void(row: Row) -> bool:

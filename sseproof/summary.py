@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 LIMIT_BYTES = 1_000_000  # GitHub refuses a summary of more than 1 MiB
 TOLD_PER_SERVER = 20
 UNITS = {"server_cpu_s_per_1000": 1e3, "wire_bytes_per_event": 1.0, "requests_per_event": 1.0}
-TITLES = {
-    "kib_per_stream": "KiB per stream",
-    "cpu_share": "CPU share",
-    "visits_per_s": "visits per s",
-    "largest": "most clients",
-}
 
 
 def render(found: Sources, *, page: str = "index.html") -> str:
@@ -184,7 +178,7 @@ def _bench(run: Run) -> Iterator[str]:
         yield f"### {code(scenario)} by {code(way)}"
         yield ""
         names = list(rows[0].trials[0].get("figures") or FIGURES)[:2]
-        heads = [code(_title(name), cell=True) for name in names]
+        heads = [code(show.titled(name), cell=True) for name in names]
         heads = [
             "server",
             "rank",
@@ -207,16 +201,11 @@ def _row(row: Row, names: Sequence[str]) -> list[str]:
     return [
         code(row.server, 60, cell=True),
         row.rank or "not ranked",
-        *(_cell(row.figures.get(name), _scale(name), void) for name in names),
+        *(_cell(row.figures.get(name), show.scale(name), void) for name in names),
         _cell(row.ratio),
-        _seen(row.seen, row.due),
+        show.share(row.seen, row.due),
         *(_cell(row.costs.get(name), scale) for name, scale in UNITS.items()),
     ]
-
-
-def _seen(seen: int, due: int) -> str:
-    # One lost event in a million is not rounded away.
-    return "-" if not due else "100%" if seen == due else f"{min(99.99, 100 * seen / due):.2f}%"
 
 
 def _cell(found: Interval | None, scale: float = 1.0, missing: str = "-") -> str:
@@ -224,15 +213,6 @@ def _cell(found: Interval | None, scale: float = 1.0, missing: str = "-") -> str
         return missing
     low, high = (show.number(value * scale) for value in (found.low, found.high))
     return show.number(found.median * scale) + (f" [{low}, {high}]" if found.trials > 1 else "")
-
-
-def _scale(name: str) -> float:
-    return 1e-6 if name.partition(".")[0] in show.NANOSECONDS else 1.0
-
-
-def _title(name: str) -> str:
-    kind, _, quantile = name.partition(".")
-    return f"{kind.replace('_', ' ')} {quantile} ms" if quantile else TITLES.get(name, name)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

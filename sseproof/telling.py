@@ -8,7 +8,6 @@ It has more lines than most because three forms of one table are kept side by si
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from rich.text import Text
 from sseproof import reading, results, show
 from sseproof.changes import BEYOND, BOUND, REFERENCED, VERDICTS, Case, Changes, Figure
 from sseproof.intervals import Interval
+from sseproof.terminal import recorder
 
 COLOURS = {"worse": "red", "better": "green", "unstable": "yellow", "same": "dim", "other": "blue"}
 LISTED = 20
@@ -35,10 +35,7 @@ LEGEND = (
 
 def text(found: Changes, *, width: int = show.WIDTH, colour: bool = False, every: bool = False) -> str:
     """Tell the changes as text; `every` lists what stayed the same too."""
-    console = Console(
-        file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False,
-        markup=False, emoji=False,
-    )  # fmt: skip
+    console = recorder(width, colour=colour)
     with console.capture() as capture:
         console.print(f"base {clean(found.base)}, head {clean(found.head)}", soft_wrap=True)
         for note in (*found.missing, *found.notes):

@@ -32,7 +32,7 @@ def missing(run: reading.Run) -> int:
 
 def left_out(run: reading.Run) -> int:
     """Count the trials that have a mark or were not measured."""
-    return sum(record["state"] != "ok" or bool(record["marks"]) for record in run.trials)
+    return sum(bool(reading.why(record)) for record in run.trials)
 
 
 def marks(run: reading.Run) -> list[Mark]:
@@ -41,9 +41,7 @@ def marks(run: reading.Run) -> list[Mark]:
     for (scenario, way), rows in run.tables.items():
         for row in rows:
             for record in row.trials:
-                measured = record["state"] == "ok"
-                why = record["marks"] if measured else [f"{record['state']}: {record['reason']}"]
-                for mark in why:
+                for mark in reading.why(record):
                     kind = mark.partition(":")[0]
                     trials, where, _ = gathered.setdefault(kind, (set(), {}, mark.partition(":")[2].strip()))
                     trials.add(id(record))
