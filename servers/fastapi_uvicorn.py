@@ -22,6 +22,7 @@ service = contract.Service(
     http_server="uvicorn",
     websocket=True,
     blocking=True,
+    workers=True,
     pings=True,
 )
 fastapi.routing._PING_INTERVAL = service.options.ping  # FastAPI has no public setting for it

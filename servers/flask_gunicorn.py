@@ -14,7 +14,9 @@ from werkzeug.exceptions import HTTPException
 
 THREADS = 1200  # a stream keeps its thread
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-service = contract.Service(framework="flask", http_server="gunicorn", websocket=True, blocking=True)
+service = contract.Service(
+    framework="flask", http_server="gunicorn", websocket=True, blocking=True, workers=True
+)
 app = Flask(__name__, static_folder=None)
 app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": service.options.ping}
 sock = Sock(app)

@@ -24,6 +24,7 @@ service = contract.Service(
     http_server="uvicorn",
     websocket=True,
     blocking=True,
+    workers=True,
     pings=True,
 )
 
@@ -53,13 +54,14 @@ async def events(request: Request) -> Response:
         content = (encoded(event) for event in stream)  # runs in a thread
     else:
         content = (encoded(event) async for event in stream)
-    # The stream ends by itself at shutdown; the grace period keeps sse-starlette from cancelling it before.
+    # The stream ends by itself at shutdown; the grace period keeps sse-starlette from cancelling it before. It is shorter
+    # than uvicorn's, which would cancel who does not read with a traceback.
     return ClosingResponse(
         stream,
         content,
         ping=service.options.ping,
         shutdown_event=anyio.Event(),
-        shutdown_grace_period=contract.GRACE_S,
+        shutdown_grace_period=contract.GRACE_S / 2,
     )
 
 

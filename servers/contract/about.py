@@ -21,7 +21,10 @@ def about(service: "Service") -> dict[str, Any]:
         "http_server_version": _version(service.http_server),
         "python": sys.version.split()[0],
         "pid": os.getpid(),
-        "capabilities": [name for name in ("websocket", "blocking") if getattr(service, name)],
+        "capabilities": [
+            name for name in ("websocket", "blocking", "http2", "workers") if getattr(service, name)
+        ],
+        "broker": "memory" if service.options.broker == "memory" else "redis",
         "departure_s": service.options.departure_s,
     }
 

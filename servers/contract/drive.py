@@ -22,6 +22,8 @@ Plan = Generator[tuple[float, Event | None], None, None]
 class Wake(Protocol):
     """A sleeper that can be woken: by a published event, or by the server's end."""
 
+    loop: asyncio.AbstractEventLoop | None  # whose thread alone may set it; None: any thread
+
     def set(self) -> None: ...
     def is_set(self) -> bool: ...
     def clear(self) -> None: ...
@@ -30,10 +32,10 @@ class Wake(Protocol):
 class AsyncWake:
     """Sleep in an event loop. Not thread-safe: `set` belongs to the loop's thread."""
 
-    __slots__ = ("_loop", "_set", "_sleeper")
+    __slots__ = ("_set", "_sleeper", "loop")
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._set = False
         self._sleeper: asyncio.Future[None] | None = None
 
@@ -52,8 +54,8 @@ class AsyncWake:
         if self._set or seconds <= 0:
             await asyncio.sleep(0)
             return
-        self._sleeper = self._loop.create_future()
-        timer = None if seconds == FOREVER else self._loop.call_later(seconds, self._rouse)
+        self._sleeper = self.loop.create_future()
+        timer = None if seconds == FOREVER else self.loop.call_later(seconds, self._rouse)
         try:
             await self._sleeper
         finally:
@@ -68,6 +70,8 @@ class AsyncWake:
 
 class BlockingWake(threading.Event):
     """Sleep in a thread of one's own."""
+
+    loop = None
 
     def pause(self, seconds: float) -> None:
         """Return after so many seconds, or when woken."""
@@ -145,7 +149,8 @@ class Stream:
         try:
             last, announced = time.time(), self._retry is None
             for due, event in plan:
-                if not announced:  # only now, for by its first step a topic's plan has subscribed
+                # Only now, for by its first step a topic's plan has subscribed; or it waits until it can.
+                if not announced and due != FOREVER:
                     announced = True
                     yield Event(retry=self._retry)
                     yield 0.0

@@ -3,9 +3,12 @@
 The rule: taking what was kept and joining who is listening is one step under one lock, so between the
 replay and the live events there is no gap and no duplicate. Ids are opaque: they carry a token of this
 process and the topic's name, so an id of another process or topic is unknown, never mistaken.
+
+It has more than 200 lines because what one lock guards, topics and mailboxes, is read together.
 """
 
 import json
+import math
 import secrets
 import threading
 import time
@@ -41,6 +44,20 @@ class Mailbox:
         self.topic, self.wake, self.cut = topic, wake, False
         self.events: list[Event] = []  # not a deque, which takes 760 bytes while it is empty
         self.counts = counts  # as a subscriber; who polls is none
+
+
+def catching_up(boxes: list[Mailbox], mailbox: int, until: float = math.inf) -> Generator[float, None, None]:
+    """Yield seconds to sleep while those catch up who read, so that a long list cuts off only who does not."""
+
+    def waiting() -> int:  # in mailboxes that are more than half full
+        sizes = (len(box.events) for box in boxes if not box.cut)
+        return sum(size for size in sizes if 2 * size > mailbox)
+
+    left, patience = waiting(), time.monotonic() + _PATIENCE_S
+    while left and time.monotonic() < min(patience, until):
+        yield 0.001
+        if (now := waiting()) < left:  # somebody reads: that is worth waiting for
+            left, patience = now, time.monotonic() + _PATIENCE_S
 
 
 class Topic:
@@ -93,8 +110,13 @@ class Hub:
         self._topics: dict[str, Topic] = {}
         self._lock = threading.Lock()
 
-    def publish(self, name: str, items: list[tuple[str, str | None]]) -> Generator[float, None, list[str]]:
-        """Append events in order and return their ids; yield seconds to sleep, so that readers keep up."""
+    def publish(
+        self, name: str, items: list[tuple[str, str | None]], wake: Wake | None = None
+    ) -> Generator[float, None, list[str]]:
+        """Append events in order and return their ids; yield seconds to sleep, so that readers keep up.
+
+        `wake` is for brokers that have to wait for an answer.
+        """
         ids: list[str] = []
         until = time.monotonic() + _MOST_PATIENCE_S
         batch = max(1, self._mailbox // 4)
@@ -107,18 +129,8 @@ class Hub:
                     self._deliver(topic, made)
                 boxes = list(topic.mailboxes)
             yield NOW
-            waiting = self._waiting(boxes)
-            patience = time.monotonic() + _PATIENCE_S
-            while waiting and time.monotonic() < min(patience, until):
-                yield 0.001
-                if (left := self._waiting(boxes)) < waiting:  # somebody reads: that is worth waiting for
-                    waiting, patience = left, time.monotonic() + _PATIENCE_S
+            yield from catching_up(boxes, self._mailbox, until)
         return ids
-
-    def _waiting(self, boxes: list[Mailbox]) -> int:
-        """Count what waits in mailboxes that are more than half full."""
-        sizes = (len(box.events) for box in boxes if not box.cut)
-        return sum(size for size in sizes if 2 * size > self._mailbox)
 
     def subscribers(self, name: str) -> int:
         """Count who listens to a topic, and is not cut off; 0 for one never seen."""
@@ -148,6 +160,13 @@ class Hub:
             box = Mailbox(topic, wake, counts)
             topic.mailboxes.add(box)
             return topic.after(last_event_id), box
+
+    def joining(
+        self, name: str, last_event_id: str | None, wake: Wake
+    ) -> Generator[float, None, tuple[Kept, Mailbox]]:
+        """Join as one who polls; a generator, because other brokers have to wait for it."""
+        yield from ()
+        return self.join(name, last_event_id, wake, counts=False)
 
     def leave(self, box: Mailbox) -> None:
         """Listen no longer."""

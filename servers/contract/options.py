@@ -1,12 +1,15 @@
 """The command line every server file takes, and the socket it listens on."""
 
 import argparse
+import importlib.util
 import os
+import re
 import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Options:
     session_ttl: float
     topics: int
     allow_origin: frozenset[str]
+    broker: str
+    workers: int
 
     @property
     def user_timeout_s(self) -> float:
@@ -36,6 +41,11 @@ class Options:
     def departure_s(self) -> float:
         """Give within how long a client that vanished without FIN is noticed: by the pings it leaves unanswered."""
         return self.user_timeout_s + 2 * self.ping + 1
+
+
+def refuse_option(message: str) -> NoReturn:
+    """End the server for a wrong option: one line on stderr and exit 2."""
+    _Parser(allow_abbrev=False).error(message)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,8 +67,19 @@ def _number(kind: type, low: float, high: float):  # type: ignore[no-untyped-def
 
 
 def _broker(value: str) -> str:
-    if value != "memory":
-        raise argparse.ArgumentTypeError(f"{value!r}, expected memory (Redis is not supported yet)")
+    if value == "memory":
+        return value
+    expected = "expected memory or redis://HOST:PORT"
+    try:
+        url = urlsplit(value)
+        fit = url.scheme in ("redis", "rediss") and url.hostname and (url.port or 6379)
+    except ValueError:  # of the port
+        fit = False
+    if not fit or not re.fullmatch(r"(/\d{0,5})?", url.path) or url.query or url.fragment:
+        shown = re.sub(r"//.*@", "//...@", value)  # a password is nobody's business
+        raise argparse.ArgumentTypeError(f"{shown!r}, {expected}")
+    if not importlib.util.find_spec("redis"):
+        raise argparse.ArgumentTypeError("redis:// needs the package redis: uv run --with redis ...")
     return value
 
 
@@ -78,8 +99,13 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--session-ttl", type=_number(float, 0.1, whole), default=60.0, metavar="S")
     parser.add_argument("--topics", type=_number(int, 1, whole), default=10_000, metavar="N")
     parser.add_argument("--allow-origin", action="append", metavar="ORIGIN", help="repeatable")
-    parser.add_argument("--broker", type=_broker, default="memory")
+    parser.add_argument("--broker", type=_broker, default="memory", help="or redis://HOST:PORT; memory")
+    parser.add_argument("--workers", type=_number(int, 1, 64), default=1, metavar="N", help="processes; 1")
     found = parser.parse_args(arguments)
+    if found.workers > 1 and found.broker == "memory":
+        parser.error(
+            "--workers: topics in memory belong to one process, several need --broker redis://HOST:PORT"
+        )
     return Options(
         host=found.host,
         port=found.port,
@@ -91,6 +117,8 @@ def read_options(arguments: Sequence[str] | None = None) -> Options:
         session_ttl=found.session_ttl,
         topics=found.topics,
         allow_origin=frozenset(found.allow_origin or ["http://localhost:8080"]),
+        broker=found.broker,
+        workers=int(found.workers),
     )
 
 

@@ -8,6 +8,7 @@ import asyncio
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,7 @@ def _at_first_signal(stop: Callable[[], None]) -> None:
 def serve_uvicorn(app: Any, service: Service) -> None:
     """Run an ASGI app on uvicorn."""
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
     class Server(uvicorn.Server):
         def handle_exit(self, sig: int, frame: Any) -> None:
@@ -56,16 +58,34 @@ def serve_uvicorn(app: Any, service: Service) -> None:
     loop: asyncio.AbstractEventLoop
     sock = listen(service.options)
     _on_signal_do_nothing()
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        timeout_graceful_shutdown=GRACE_S,
-        ws_ping_interval=service.options.ping,
-        ws_ping_timeout=service.options.user_timeout_s,
-    )
+    settings = {
+        "log_level": "warning",
+        "timeout_graceful_shutdown": GRACE_S,
+        "ws_ping_interval": service.options.ping,
+        "ws_ping_timeout": service.options.user_timeout_s,
+    }
+    if service.options.workers > 1:
+        many = uvicorn.Config(f"{__name__}:worker", factory=True, workers=service.options.workers, **settings)
+        return Multiprocess(many, sockets=[sock]).run()
+    config = uvicorn.Config(app, **settings)
     server = Server(config)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(run())
+
+
+def worker() -> Any:
+    """Give a worker of uvicorn's its app: that of the script, which the worker has imported as its main module."""
+    main: Any = sys.modules["__main__"]
+    loop = asyncio.get_running_loop()
+
+    def handle(number: int, frame: Any) -> None:
+        loop.call_soon_threadsafe(main.service.stop)  # as above
+        uvicorns[number](number, frame)
+
+    uvicorns: dict[int, Any] = {}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        uvicorns[number] = signal.signal(number, handle)
+    return main.app
 
 
 def serve_hypercorn(app: Any, service: Service) -> None:
@@ -94,7 +114,7 @@ def serve_hypercorn(app: Any, service: Service) -> None:
 
 
 def serve_gunicorn(app: Any, service: Service, threads: int) -> None:
-    """Run a WSGI app on gunicorn with one process of many threads: the topics belong to one process."""
+    """Run a WSGI app on gunicorn with many threads, in one process, for its topics are there; in several on a broker."""
     from gunicorn.app.base import BaseApplication
 
     class Application(BaseApplication):  # type: ignore[misc]
@@ -124,7 +144,7 @@ def serve_gunicorn(app: Any, service: Service, threads: int) -> None:
     settings = {
         "bind": f"fd://{listen(service.options).detach()}",
         "worker_class": "gthread",
-        "workers": 1,
+        "workers": service.options.workers,
         "threads": threads,
         "worker_connections": 2 * threads,
         "graceful_timeout": GRACE_S,

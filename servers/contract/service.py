@@ -1,9 +1,10 @@
 """The contract itself: which route answers what. One `Service` is the whole state of a server.
 
 `stream`, `socket` and `answer` are all an adapter calls. They take a `Request` and raise a `Refusal`; what they
-return is free of any framework.
+return is free of any framework. It has a few lines more than 200 because every route is here, beside its neighbours.
 """
 
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from .echo import echo
 from .event import Event, text, unfit
 from .hub import Hub
 from .message import Answer, Refusal, Request, check_length
-from .options import Options, read_options
+from .options import Options, read_options, refuse_option
 from .page import page
 from .sessions import Sessions
 from .ticks import missed_ticks, ticks
@@ -35,8 +36,8 @@ Waiting = Generator[float, None, Answer]
 class Service:
     """Answer every route of the contract, for one server process.
 
-    `encoder` names the distribution whose code writes the events, or "ours". `pings` says whether the
-    framework sends keep-alive comments itself.
+    `encoder` names the distribution whose code writes the events, or "ours". `workers` says whether the server
+    can be several processes, `pings` whether the framework sends keep-alive comments itself.
     """
 
     framework: str
@@ -44,11 +45,14 @@ class Service:
     encoder: str = "ours"
     websocket: bool = False
     blocking: bool = False
+    workers: bool = False
     pings: bool = False
     options: Options = field(default_factory=read_options)
 
     def __post_init__(self) -> None:
-        self.hub = Hub(self.options.history, self.options.mailbox, self.options.topics)
+        if self.options.workers > 1 and not self.workers:
+            refuse_option(f"--workers: {self.http_server} is run here as one process")
+        self.hub = _hub(self.options)
         self.sessions = Sessions(self.options.sessions, self.options.session_ttl)
         self.presence = Presence()
 
@@ -83,6 +87,11 @@ class Service:
         self.presence.stop()
 
     @property
+    def http2(self) -> bool:
+        """Tell whether the HTTP server speaks HTTP/2: hypercorn does on any socket, to whoever begins with it."""
+        return self.http_server == "hypercorn"
+
+    @property
     def stopping(self) -> bool:
         return self.presence.stopping
 
@@ -115,7 +124,9 @@ class Service:
         name = _checked(request, "/json/", JSON)
         if name == "topic":
             return (
-                yield from self._publish(request) if request.method == "POST" else self._poll(request, wake)
+                yield from self._publish(request, wake)
+                if request.method == "POST"
+                else self._poll(request, wake)
             )
         if name == "session":
             return Answer(201, {"session": self.sessions.make()})
@@ -134,26 +145,43 @@ class Service:
     def _poll(self, request: Request, wake: Wake) -> Waiting:
         topic, after = request.text("topic"), request.query.get("after") or None
         wait = request.number("wait", 0, 0, 60)
-        with self.hub.subscribe(topic, after, wake, counts=False) as (kept, box):
+        kept, box = yield from self.hub.joining(topic, after, wake)
+        try:
             if after and not kept.events and not kept.reset:
                 self.presence.watch(wake)  # a server that stops answers at once
+                until = time.monotonic() + wait
                 try:
-                    yield wait
+                    while not box.events and not box.cut and not self.stopping:
+                        if (left := until - time.monotonic()) <= 0:
+                            break
+                        yield left
+                        wake.clear()
                 finally:
                     self.presence.unwatch(wake)
             events = [*kept.events, *box.events] if after else []
+        finally:
+            self.hub.leave(box)
         found = {
             "events": [as_json(event) for event in events],
             "last": events[-1].id if events else kept.last,
         }
         return Answer(200, {**found, "reset": True} if kept.reset else found)
 
-    def _publish(self, request: Request) -> Waiting:
+    def _publish(self, request: Request, wake: Wake) -> Waiting:
         topic, sent = request.text("topic"), request.json()
         items = [_item(item) for item in (sent if isinstance(sent, list) else [sent])]
         self.hub.make_room(topic)
-        ids = yield from self.hub.publish(topic, items)
+        ids = yield from self.hub.publish(topic, items, wake)
         return Answer(202, {"ids": ids})
+
+
+def _hub(options: Options) -> Any:
+    numbers = options.history, options.mailbox, options.topics
+    if options.broker == "memory":
+        return Hub(*numbers)
+    from .redis_hub import RedisHub  # here, because the memory broker needs nothing installed
+
+    return RedisHub(options.broker, *numbers)
 
 
 def _checked(request: Request, prefix: str, routes: Mapping[str, tuple[str, ...]]) -> str:
