@@ -18,7 +18,7 @@ import pytest
 from sseproof.wire import Decoder, Event, decode
 
 # All is over before the first keep-alive comment (after 0.5 s), which would push out what is withheld.
-APART_S = (0.05, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2)
+APART_S = (0.02, 0.05, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2)
 RAISED = [
     {"data": "first"},
     {"data": "second", "after": 0.02},
@@ -122,7 +122,7 @@ def _read_in_time(lateness):
     """Fail unless, at one distance, two events have each been read less than it after they could be due."""
     told = []
     for n, apart_s in enumerate(APART_S):
-        if n > 4:  # what else keeps the server busy may be over then; a buffer is late however long one waits
+        if n > 5:  # what else keeps the server busy may be over then; a buffer is late however long one waits
             time.sleep(0.5)
         late_s = lateness(apart_s)
         if len(late_s) == 2 and max(late_s) < apart_s:
