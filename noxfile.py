@@ -19,8 +19,10 @@ os.environ["UV_COMPILE_BYTECODE"] = "1"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # All that one nox does is one run with one report, unless --run says otherwise.
 RUN = os.environ.get("SSEPROOF_RUN") or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+_NEED_DOORS = "browser_door flawed_doors http2 nginx redis_hub redis_server"
 _NEED_LOCUST = "bench calibrate intervals locust publisher reactor scenarios show tally trial"
 LOAD_TESTS = [f"tests/test_{name}.py" for name in _NEED_LOCUST.split()]
+DOOR_TESTS = [f"tests/test_{name}.py" for name in _NEED_DOORS.split()]
 nox.needs_version = ">=2024.3.2"
 
 
@@ -43,9 +45,16 @@ def conformance(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test sseproof itself and its server files: `nox -s tests -- -k wire`."""
-    session.install("-e", ".[report]", "jsonschema", "playwright", "websockets")
-    ignored = [f"--ignore={file}" for file in LOAD_TESTS]
+    session.install("-e", ".[report,browser]", "jsonschema", "websockets")
+    ignored = [f"--ignore={file}" for file in LOAD_TESTS + DOOR_TESTS]
     session.run("pytest", "-n", "auto", "--dist", "worksteal", *ignored, *session.posargs)
+
+
+@nox.session
+def doortests(session: nox.Session) -> None:
+    """Test what goes through Chromium, nginx or Redis, and see each of its cases fail: `nox -s doortests -- -k nginx`."""
+    session.install("-e", ".[browser,proxy]", "redis")
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *(session.posargs or DOOR_TESTS))
 
 
 @nox.session
@@ -58,7 +67,7 @@ def loadtests(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types: ruff for all of it, mypy --strict for sseproof/."""
-    session.install("-e", ".[lint,bench,report]")
+    session.install("-e", ".[lint,bench,proxy,report]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("mypy")

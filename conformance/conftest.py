@@ -1,13 +1,26 @@
 """What is opened before a server's first case, because it has to be old, or quiet for long, when it is judged."""
 
 import contextlib
+from inspect import signature
 
 import pytest
+
+
+def pytest_collection_modifyitems(items):
+    """Put last, of each server's cases, those that judge a story: so the others fill the wait for it."""
+    subjects = list(dict.fromkeys(item.callspec.params["subject"] for item in items))
+    items.sort(key=lambda item: (subjects.index(item.callspec.params["subject"]), judges_a_story(item)))
+
+
+def judges_a_story(item):
+    return not getattr(item.module, "BESIDE", {}).keys().isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def opened_at_the_start(request, subject, lasting, aside):
     """Open what the chosen modules name in AT_THE_START, {name: opening}; their cases get it by `lasting`.
+
+    An opening takes the server and, after it, what fixtures of the session it names.
 
     And begin what they name in BESIDE, {fixture: story}, where a chosen case asks for that fixture.
     """
@@ -22,4 +35,5 @@ def opened_at_the_start(request, subject, lasting, aside):
                 aside(name, story)
         for name, opening in getattr(module, "AT_THE_START", {}).items():
             with contextlib.suppress(Exception):  # the case that asks for it is told
-                lasting(name, opening)
+                more = [request.getfixturevalue(each) for each in list(signature(opening).parameters)[1:]]
+                lasting(name, lambda server, opening=opening, more=more: opening(server, *more))

@@ -275,10 +275,17 @@ old_client = pytest.mark.parametrize("client", OLD)
 def old_streams(server):
     """Ask for a finite stream as old clients do. At the start: where none ends, its case has waited by then."""
     script, options = [{"data": "one"}, {"data": "two"}], {"method": "POST", "http_version": "1.0"}
-    return {
+    answers = {
         name: server.open("/events/echo", json=script, headers=headers, **options)
         for name, headers in OLD.items()
     }
+    for answer in answers.values():
+        answer.read_for(0.1)
+        if (
+            answer.ended
+        ):  # there are servers that serve nobody else until its client has closed too (test_limits)
+            answer.close()
+    return answers
 
 
 AT_THE_START = {"old clients": old_streams}
@@ -399,13 +406,13 @@ def test_a_refusal_tells_its_cause_by_status_and_has_a_media_type(server, status
 @pytest.mark.recommended("RFC 9112 section 9.6")
 def test_a_body_too_long_is_refused_without_a_reset(server):
     """Closing on a body that has not been read resets the connection, and the refusal may be lost with it."""
-    ends = set()
-    for _ in range(5):  # it is a race with what is still on its way
+    for _ in range(
+        60
+    ):  # a race with what is still on its way: uvicorn lost from one in six to two in three of them
         answer = server.open(**TOO_LONG, headers={"Connection": "close"})
         answer.read_to_end()
         answer.stream.read_stray(within_s=SOON_S)
-        ends.add(answer.stream.gone)
-    assert "reset" not in ends
+        assert answer.stream.gone != "reset"
 
 
 @pytest.mark.slow  # it starts a server of its own

@@ -568,6 +568,20 @@ def test_clients_that_stop_in_the_middle_hold_nobody_up(server, seen, name):
     assert waited_s <= SOON_S
 
 
+@pytest.mark.recommended("RFC 9112 section 9.6")
+def test_a_client_that_keeps_its_connection_after_its_answer_holds_nobody_up(server):
+    """A server that has closed its side waits a while for the client's, lest a reset take the answer back: but not
+    in the loop that serves the others."""
+    script, headers = [{"data": "one"}], {"Connection": "close"}
+    kept = server.open("/events/echo", method="POST", json=script, headers=headers)
+    kept.read_to_end()
+    other = server.echo({"data": "other"}, hold=True)
+    with contextlib.suppress(Exception):  # the next lines tell
+        other.read_events(1, SOON_S / 2)
+    kept.close()
+    assert other.events, f"no event {SOON_S / 2:g} s after the request, expected one"
+
+
 @pytest.mark.required("RFC 9112 section 9.5")
 def test_clients_that_have_left_leave_no_file_open(server, seen):
     """Whether they said nothing, half a request or were refused: what is never closed adds up to a server that

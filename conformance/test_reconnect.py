@@ -695,6 +695,8 @@ def test_what_is_published_during_a_replay_comes_behind_it_once(server, small):
 @pytest.mark.recommended("#the-last-event-id-header")
 def test_an_id_from_before_a_restart_is_told_by_a_reset(server, small):
     """In memory nothing outlives a process. Taken for one of now, the old id would hide the loss of both."""
+    if server.about.get("broker") == "redis":
+        pytest.skip("on a broker topics outlive a process: test_broker")
     topic, ids = of(small, leave_ids)
     publish(server, topic, *numbered(12))
     events = rest(server, topic, resumed(server, topic, ids[-1]))

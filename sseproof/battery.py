@@ -119,6 +119,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # of 16 MiB that takes more than ten minutes. They are taken out of this process, and so of its servers'.
         os.environ.pop(variable, None)
     option = config.option
+    doors.open_(config)
     try:
         config.stash[KNOWN] = ledger.read(
             config.rootpath / "conformance" / "known_failures.toml", sorted(_everyone(config))
@@ -154,7 +155,7 @@ def pytest_collection(session: pytest.Session) -> None:
     config = session.config
     if len(_scripts(config)) == 1 and not config.option.collectonly and not config.option.numprocesses:
         [script] = _scripts(config).values()
-        config.stash[SUBJECT] = Subject(script, config.option.with_)
+        config.stash[SUBJECT] = Subject(script, config.option.with_, doors.options(config))
         config.stash[SUBJECT].begin()
 
 
@@ -237,7 +238,9 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     """The process behind `server`; cases do not ask for it."""
     config = request.config
-    subject = config.stash.get(SUBJECT, None) or Subject(_scripts(config)[request.param], config.option.with_)
+    subject = config.stash.get(SUBJECT, None) or Subject(
+        _scripts(config)[request.param], config.option.with_, doors.options(config)
+    )
     yield subject
     subject.stop()
 

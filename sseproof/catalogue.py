@@ -22,29 +22,32 @@ HEAD = """# The cases
 <!-- Generated: do not edit. `nox -s cases` writes this page anew. -->
 
 {functions} cases in {groups} groups, most of them for several values each; {proven} are proven by a flaw. `nox -s cases` makes
-this page from `conformance/`, `tests/flawed/` and `conformance/known_failures.toml`. Under each case:
+this page from `conformance/`, `tests/flawed*/` and `conformance/known_failures.toml`. Under each case:
 
 - its level, with the place in the standard that it stands on. {levels}
 - why it is asked.
-- the flaws that prove it: servers in `tests/flawed/`, each wrong in one thing, which this case must catch.
+- the flaws that prove it: servers in `tests/flawed/` (behind a browser, a proxy or a broker: `tests/flawed_browser/` and so on), each wrong in
+  one thing, which this case must catch.
 - the servers that fail it now, for a cause that [known_failures.toml](../conformance/known_failures.toml) gives.
 
 A case's name is its sentence with underscores: `nox -s conformance -- -k only_cr_and_lf_end_a_line` runs one.
 """
 
 
-def flaws(folder: Path, functions: Iterable[Function]) -> dict[str, dict[str, str]]:
-    """Read which flaws prove which case: function name -> {file: what is wrong}. Raises CatalogueError."""
+def flaws(tests: Path, functions: Iterable[Function]) -> dict[str, dict[str, str]]:
+    """Read which flaws prove which case: function name -> {folder/file: what is wrong}. Raises CatalogueError."""
     known = {name for function in functions for name in (function.name, *function.ids)}
     proofs: dict[str, dict[str, str]] = {}
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(tests.glob("flawed*/*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         for name in sorted(literal(tree, path, "CAUGHT_BY")):
             if name not in known:
                 near = ledger.near(name, sorted(known))
-                raise CatalogueError(f"tests/flawed/{path.name}: no case is called {name!r}{near}")
+                raise CatalogueError(
+                    f"tests/{path.parent.name}/{path.name}: no case is called {name!r}{near}"
+                )
             wrong = first(ast.get_docstring(tree) or "")
-            proofs.setdefault(name.partition("[")[0], {})[path.name] = wrong
+            proofs.setdefault(name.partition("[")[0], {})[f"{path.parent.name}/{path.name}"] = wrong
     return proofs
 
 
@@ -57,7 +60,8 @@ def literal(tree: ast.Module, path: Path, wanted: str) -> set[str]:
             try:
                 return set(ast.literal_eval(node.value))
             except (ValueError, TypeError):
-                problem = f'tests/flawed/{path.name}, line {node.lineno}: {wanted} is no literal {{"test_x"}}'
+                where = f"tests/{path.parent.name}/{path.name}, line {node.lineno}"
+                problem = f'{where}: {wanted} is no literal {{"test_x"}}'
                 raise CatalogueError(problem) from None
     return set()
 
@@ -132,7 +136,7 @@ def _plain(text: str) -> str:
 
 
 def _flaw(name: str) -> str:
-    return f"[{name.removesuffix('.py')}](../tests/flawed/{name})"
+    return f"[{Path(name).stem}](../tests/{name})"
 
 
 def write(folder: Path, root: Path = ROOT) -> list[Path]:
@@ -142,7 +146,7 @@ def write(folder: Path, root: Path = ROOT) -> list[Path]:
     known = ledger.read(root / "conformance" / "known_failures.toml", servers)
     names = "".join(f"{line}\n" for line in sorted(f"{each.group}::{each.name}" for each in functions))
     pages = {
-        DOCUMENT: document(functions, flaws(root / "tests" / "flawed", functions), known, servers),
+        DOCUMENT: document(functions, flaws(root / "tests", functions), known, servers),
         NAMES: names,
     }
     for path, text in pages.items():

@@ -8,8 +8,9 @@ It has more lines than most because a server's process and a case's way to it ar
 
 from __future__ import annotations
 
+import functools
 import json as json_
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +37,8 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 class Subject:
     """One server of this process: started on first use, started again when it has died."""
 
-    def __init__(self, script: Path, with_: Sequence[str]) -> None:
-        self.script, self._with = script, with_
+    def __init__(self, script: Path, with_: Sequence[str], options: Sequence[str] = ()) -> None:
+        self.script, self._with, self._options = script, with_, (*OURS, *options)
         self._server: launch.Server | None = None
         self._begun: Future[launch.Server] | None = None
         self._failure: launch.LaunchError | None = None
@@ -45,7 +46,7 @@ class Subject:
 
     def begin(self) -> None:
         """Start it in the background, so that it comes up while the cases are collected."""
-        self._begun = launch.begin(self.script, *OURS, with_=self._with)
+        self._begun = launch.begin(self.script, *self._options, with_=self._with)
 
     def running(self) -> launch.Server:
         """Give the server, up and answering; a server that did not start once is not tried again."""
@@ -63,7 +64,7 @@ class Subject:
 
     def another(self, *options: str) -> launch.Server:
         """Start one more process of the server, with more options; the caller stops it."""
-        return launch.launch(self.script, *OURS, *options, with_=self._with)
+        return launch.launch(self.script, *self._options, *options, with_=self._with)
 
     def took_note(self, record: Mapping[str, Any]) -> None:
         """Give a server up that lets one case after the other run into its limit: minutes would not tell more."""
@@ -94,6 +95,16 @@ class Client:
         self._streams: list[probe.Stream] = []
         self._opened: WeakSet[EventStream] = WeakSet()
         self._refused = False
+        self._dial: Callable[..., Any] = functools.partial(probe.connect, process.host, process.port)
+
+    def through(self, dial: Callable[..., Any]) -> Client:
+        """Give another way to the server, such as a proxy's, whose streams are closed and told with this one's.
+
+        `dial` takes the options of probe.connect and gives what behaves as its Stream does.
+        """
+        other = Client(self.process)
+        other._dial, other._streams, other._opened = dial, self._streams, self._opened
+        return other
 
     def connect(self, **options: Any) -> probe.Stream:
         """Connect without a request; options as probe.connect takes them."""
@@ -105,7 +116,7 @@ class Client:
                 self._streams.remove(old)
         self._refused = True  # until it has not
         options = {"keep_bytes": KEEP_BYTES, "allowance": ALLOWANCE, **options}
-        stream = probe.connect(self.process.host, self.process.port, **options)
+        stream: probe.Stream = self._dial(**options)
         self._refused = False
         self._streams.append(stream)
         return stream

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,9 @@ class Door:
     value: str  # of the option; "" where it takes none
     programs: tuple[str, ...]
     package: str  # Debian's
-    module: str  # Python's that is needed besides; "" for none
+    module: str  # Python's that is needed besides; "" for none, a space between two
     variable: str  # names another program, by its path
+    plugin: str  # ours, whose fixtures open it
 
     @property
     def words(self) -> str:
@@ -46,17 +48,16 @@ class Door:
                 f"{self.words} needs {names}, which is not installed: apt-get install {self.package}"
                 f" (or name one in {self.variable})"
             )
-        if self.module and not importlib.util.find_spec(self.module):
-            raise pytest.UsageError(
-                f"{self.words} needs the package {self.module}: pip install {self.module}"
-            )
+        for module in self.module.split():
+            if not importlib.util.find_spec(module):
+                raise pytest.UsageError(f"{self.words} needs the package {module}: pip install {module}")
         return path
 
 
 DOORS = {
-    "browser": Door("--browser", "", ("chromium", "chromium-browser", "google-chrome"), "chromium", "playwright", "SSEPROOF_CHROMIUM"),
-    "proxy": Door("--proxy", "nginx", ("nginx",), "nginx-light", "h2", "SSEPROOF_NGINX"),
-    "broker": Door("--broker", "redis", ("redis-server", "valkey-server"), "redis-server", "", "SSEPROOF_REDIS"),
+    "browser": Door("--browser", "", ("chromium", "chromium-browser", "google-chrome"), "chromium", "playwright", "SSEPROOF_CHROMIUM", "sseproof.browser"),
+    "proxy": Door("--proxy", "nginx", ("nginx",), "nginx-light", "h2 trustme", "SSEPROOF_NGINX", "sseproof.nginx"),
+    "broker": Door("--broker", "redis", ("redis-server", "valkey-server"), "redis-server", "", "SSEPROOF_REDIS", "sseproof.redis_server"),
 }  # fmt: skip
 
 
@@ -65,16 +66,37 @@ def add_options(group: pytest.OptionGroup) -> None:
     group.addoption("--browser", action="store_true", help="run the cases of a real browser too (Chromium)")
     group.addoption("--proxy", choices=["nginx"], help="run the cases behind this proxy too")
     group.addoption("--broker", choices=["redis"], help="run the cases of servers on this broker too")
+    group.addoption(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="with --broker redis: run all cases on it, against servers of so many processes each",
+    )
+
+
+def open_(config: pytest.Config) -> None:
+    """Register the fixtures of the doors that are asked for. Raises pytest.UsageError for what cannot be had."""
+    if config.option.workers and not config.option.broker:
+        raise pytest.UsageError("--workers needs --broker redis: topics in memory belong to one process")
+    for name, door in DOORS.items():
+        if getattr(config.option, name):
+            if not config.option.collectonly:  # a list of all there is needs none of them
+                door.find()  # before its fixtures, which import what may be missing
+            config.pluginmanager.import_plugin(door.plugin)
+
+
+def options(config: pytest.Config) -> tuple[str, ...]:
+    """Give the options that every server of this run is started with besides: those of --workers."""
+    if not config.option.workers:
+        return ()
+    plugin: Any = config.pluginmanager.get_plugin(DOORS["broker"].plugin)
+    found: tuple[str, ...] = plugin.options(config)
+    return found
 
 
 def asked(config: pytest.Config) -> set[str]:
-    """Give the names of the doors that are asked for. Raises pytest.UsageError for what cannot be had."""
-    if config.option.collectonly:  # a list of all there is needs none of them
-        return set(DOORS)
-    names = {name for name in DOORS if getattr(config.option, name)}
-    for name in sorted(names):
-        DOORS[name].find()
-    return names
+    """Give the names of the doors that are asked for; all of them for a list."""
+    return {name for name in DOORS if config.option.collectonly or getattr(config.option, name)}
 
 
 def of(item: pytest.Item) -> str | None:

@@ -72,7 +72,9 @@ def launch(
     download first is not the server's time. Raises LaunchError.
     """
     prepare(script)
-    extra = [part for requirement in with_ for part in ("--with", requirement)]
+    # The servers' headers do not name it: in memory, where topics live unless told otherwise, nothing is needed.
+    broker = ["redis"] if any(option.startswith(("redis://", "rediss://")) for option in options) else []
+    extra = [part for requirement in (*with_, *broker) for part in ("--with", requirement)]
     server = Server(script, [*extra, "--script", str(script), "--port", "0", *options], cores)
     try:
         _wait_until_up(server, within_s)

@@ -488,22 +488,12 @@ class Stream:
         self.socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Leave with FIN. Unread bytes are drained first, for with them the kernel would send RST."""
-        if self.socket.fileno() < 0:
-            return
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_WR)
-            self.socket.setblocking(False)
-            deadline_s = time.monotonic() + 0.1  # a server that floods us gets its RST
-            while time.monotonic() < deadline_s and self.socket.recv(_RECV_BYTES):
-                pass
-        self.socket.close()
+        """Leave with FIN."""
+        leave(self.socket)
 
     def reset(self) -> None:
         """Leave with RST."""
-        if self.socket.fileno() >= 0:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.socket.close()
+        abort(self.socket)
 
     def fileno(self) -> int:
         """Return the socket's descriptor, for selectors; decoded bytes may be pending besides."""
@@ -518,6 +508,24 @@ class Stream:
     def transcript(self) -> str:
         """Show the exchange as text of at most about 8 KB: no control character, nothing but what was seen."""
         return transcript(self)
+
+
+def leave(sock: socket.socket) -> None:
+    """Close a connection with FIN. Unread bytes are drained first, for with them the kernel would send RST."""
+    with contextlib.suppress(OSError):  # it may be closed already
+        socket.socket.shutdown(sock, socket.SHUT_WR)  # not TLS's farewell: a client that is gone says none
+        sock.setblocking(False)
+        deadline_s = time.monotonic() + 0.1  # a server that floods us gets its RST
+        while time.monotonic() < deadline_s and sock.recv(_RECV_BYTES):
+            pass
+    sock.close()
+
+
+def abort(sock: socket.socket) -> None:
+    """Close a connection with RST; one that is closed stays as it is."""
+    if sock.fileno() >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
 
 
 def _beginning_and_end(chunks: list[Chunk]) -> list[Chunk]:

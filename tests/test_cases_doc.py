@@ -58,8 +58,9 @@ OTHER = catalogue.Function(
 )
 
 
-def flaw(folder: Path, name: str, text: str) -> None:
-    (folder / f"{name}.py").write_text(f'"""Eats an "end".\n\nMore."""\n{text}\n', "utf-8")
+def flaw(tests: Path, name: str, text: str) -> None:
+    (tests / "flawed").mkdir(exist_ok=True)
+    (tests / "flawed" / f"{name}.py").write_text(f'"""Eats an "end".\n\nMore."""\n{text}\n', "utf-8")
 
 
 def test_a_case_is_told_with_level_place_reason_flaws_and_servers(tmp_path: Path) -> None:

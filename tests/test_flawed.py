@@ -40,16 +40,16 @@ ENVIRON = {
 def pytest_generate_tests(metafunc):
     if "flaws" in metafunc.fixturenames:
         wanted = metafunc.config.option.flaw
-        chosen = sorted((flaw for flaw in FLAWS if not wanted or flaw.stem in wanted), key=underlying)
-        batches = [
-            list(batch)[start : start + AT_ONCE]
-            for _, group in itertools.groupby(chosen, underlying)
-            for batch in [list(group)]
-            for start in range(0, len(batch), AT_ONCE)
-        ]
+        batches = in_batches((flaw for flaw in FLAWS if not wanted or flaw.stem in wanted), AT_ONCE)
         metafunc.parametrize(
             "flaws", batches, ids=[" ".join(flaw.stem for flaw in batch) for batch in batches]
         )
+
+
+def in_batches(flaws, size):
+    """Share flaws out to runs, all of one built on the same server."""
+    groups = [list(group) for _, group in itertools.groupby(sorted(flaws, key=underlying), underlying)]
+    return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
 
 
 def underlying(flaw):
@@ -103,12 +103,20 @@ def told_beside():
 
 
 SLOW = marked("pytest.mark.slow")
-# Behind a door (a browser, a proxy, a broker) each case is seen to fail by the tests of that door.
-ELSEWHERE = {
-    case.name
-    for file, case in cases()
-    if re.search(r"^pytestmark = .*\bdoor\(", file.read_text("utf-8"), re.M)
-}
+
+
+@functools.cache
+def door_of(file):
+    """Name the door (a browser, a proxy, a broker) that a file's cases go through; None without one."""
+    told = re.search(r"""^pytestmark = .*\bdoor\(["'](\w+)""", file.read_text("utf-8"), re.MULTILINE)
+    return told and told[1]
+
+
+def names(door=None):
+    """Name the cases that go through a door; those that go through none by default."""
+    return {case.name for file, case in cases() if door_of(file) == door}
+
+
 COSTLY = marked("pytest.mark.costly") | told_beside()
 
 
@@ -130,7 +138,7 @@ def other_rows(flaw, below):
                 yield f"conformance/test_{group}.py::{name}[{flaw.stem}{parameters}"
 
 
-def judge(scripts, without, keep=None):
+def judge(scripts, without, keep=None, options=("--slow",)):
     """Run the battery, but for some rows, against servers; give its verdicts, one row a case and server.
 
     Their file is deleted; with `keep` it is moved there.
@@ -147,7 +155,7 @@ def judge(scripts, without, keep=None):
         "0",
     ]
     command += ["-c", str(ROOT / "pyproject.toml"), "-o", f"testpaths={ROOT / 'conformance'}", "--no-summary"]
-    command += ["--seed", "1", "--run", run, "--slow", *(f"--server={script}" for script in scripts)]
+    command += ["--seed", "1", "--run", run, *options, *(f"--server={script}" for script in scripts)]
     environ = {**ENVIRON, "PYTHONPATH": str(Path(__file__).parent)}  # where the plugin is
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8") as listed:
@@ -176,22 +184,27 @@ def observed(verdicts):
     return dict(zip(notes.case, notes.finding + notes.because, strict=True))
 
 
+def once(kept, judged):
+    """Give the verdicts kept in a file, judged by whoever comes first; the others wait for it."""
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            judged()
+    found = results.read(kept)
+    assert "error" not in set(found.verdict), f"{kept.stem} could not be judged"
+    return found
+
+
 @pytest.fixture(scope="session")
 def underneath(tmp_path_factory, testrun_uid):
     """Give the verdicts of a server flaws are built on, judged once for all workers of a run."""
     folder = tmp_path_factory.getbasetemp().parent
 
     def give(name):
+        # What a flaw makes an observed case find is held against what it finds here.
+        without = left_out(name, SLOW - marked("pytest.mark.observed"))
         kept = folder / f"{testrun_uid}-{name}.jsonl"
-        with kept.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not kept.exists():
-                # What a flaw makes an observed case find is held against what it finds here.
-                without = left_out(name, SLOW - marked("pytest.mark.observed"))
-                judge([ROOT / "servers" / f"{name}.py"], without, keep=kept)
-        found = results.read(kept)
-        assert "error" not in set(found.verdict), f"{name} could not be judged"
-        return found
+        return once(kept, lambda: judge([ROOT / "servers" / f"{name}.py"], without, kept))
 
     return give
 
@@ -207,8 +220,8 @@ def test_the_reference_passes_every_case(underneath):
 
 def test_every_case_is_seen_to_fail():
     caught = {function(case) for flaw in FLAWS for case in literal(flaw, "CAUGHT_BY")}
-    every = {case.name for _, case in cases()} - ELSEWHERE
-    assert (sorted(every - caught), sorted(caught - every)) == ([], [])
+    every = {case.name for _, case in cases()}  # a door's are seen to fail by the tests of the doors
+    assert (sorted(names() - caught), sorted(caught - every)) == ([], [])
 
 
 def test_a_flaw_is_caught_by_exactly_the_cases_it_names(flaws, underneath, subtests, pytestconfig):
@@ -221,18 +234,19 @@ def test_a_flaw_is_caught_by_exactly_the_cases_it_names(flaws, underneath, subte
     found = judge(flaws, without)
     for flaw in flaws:
         with subtests.test(flaw.stem):
-            compare(flaw, found[found.server == flaw.stem], below)
+            compare(flaw, found[found.server == flaw.stem], below, names())
 
 
-def compare(flaw, found, below):
-    """Fail unless a flaw was caught by what it names and by nothing else."""
+def compare(flaw, found, below, judged):
+    """Fail unless a flaw was caught by what it names of the cases that were judged, and by nothing else."""
     trips, before = tripped(found) - tripped(below), observed(below)
     trips |= {
         case
         for case, seen in observed(found).items()
         if function(case) in named(flaw) and seen != before.get(case)
     }
-    missed = sorted(literal(flaw, "CAUGHT_BY") - trips - {function(case) for case in trips})
+    catching = {case for case in literal(flaw, "CAUGHT_BY") if function(case) in judged}
+    missed = sorted(catching - trips - {function(case) for case in trips})
     besides = sorted({function(case) for case in trips} - named(flaw))
     if missed or besides:
         said = found[found.case.map(function).isin(besides) & found.case.isin(trips)]

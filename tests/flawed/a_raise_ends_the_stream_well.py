@@ -12,8 +12,9 @@ import stdlib_asyncio
 
 CAUGHT_BY = {
     "test_a_generator_that_raises_cuts_the_stream",
-    "test_an_event_right_before_a_raise_arrives_or_is_lost",
     "test_a_raise_before_the_first_event_shows_in_the_status_or_the_end",
+    "test_an_event_right_before_a_raise_arrives_or_is_lost",
+    "test_behind_nginx_a_generator_that_raises_cuts_the_stream",
 }
 
 

@@ -13,6 +13,8 @@ import stdlib_asyncio
 CAUGHT_BY = {
     "test_a_generator_that_raises_cuts_the_stream",
     "test_a_generator_that_raises_leaves_the_other_streams_alone",
+    "test_behind_nginx_a_generator_that_raises_cuts_the_stream",
+    "test_behind_nginx_by_http_1_0_a_generator_that_raises_looks_like_the_end_or_not",
     "test_events_before_a_raise_have_been_delivered",
 }
 

@@ -16,11 +16,13 @@ import contract
 
 
 def run(server: ModuleType) -> None:
-    """Serve an imported server file: the reference, Flask on gunicorn, or an ASGI app on uvicorn."""
+    """Serve an imported server file: the reference, Flask on gunicorn, Quart on hypercorn, or an ASGI app on uvicorn."""
     if server.__name__ == "stdlib_asyncio":
         asyncio.run(server.main())
     elif server.__name__ == "flask_gunicorn":
         contract.serve_gunicorn(server.app, server.service, threads=server.THREADS)
+    elif server.__name__ == "quart_hypercorn":
+        contract.serve_hypercorn(server.app, server.service)
     else:
         contract.serve_uvicorn(server.app, server.service)
 

@@ -16,11 +16,14 @@ CAUGHT_BY = {
     "test_a_stream_ends_after_its_client_has_left[quiet-killed]",
     "test_a_stream_ends_after_its_client_has_left[quiet-rst]",
     "test_a_topic_is_free_again_when_its_subscriber_has_left",
+    "test_behind_nginx_a_client_s_leaving_reaches_the_server",
     "test_clean_up_runs_once_for_each_of_two_hundred_clients",
     "test_no_subscriber_is_kept_of_a_client_that_left",
     "test_two_hundred_clients_leave_no_subscriber",
 }
-MAY_TRIP = {"test_a_client_that_vanishes_is_noticed_in_the_time_the_server_claims"}
+MAY_TRIP = {
+    "test_a_client_that_vanishes_is_noticed_in_the_time_the_server_claims",
+}
 
 
 class Connection(stdlib_asyncio.Connection):

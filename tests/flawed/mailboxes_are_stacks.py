@@ -16,9 +16,14 @@ CAUGHT_BY = {
     "test_an_id_beyond_ascii_is_resumed_from",
     "test_an_id_in_the_address_is_resumed_from",
     "test_an_id_of_one_topic_is_not_known_in_another",
+    "test_behind_nginx_a_hundred_events_reach_each_subscriber_in_order",
     "test_events_published_in_one_list_keep_their_order",
     "test_the_id_in_the_header_goes_before_the_one_in_the_address",
     "test_without_an_id_only_what_comes_is_sent",
+}
+MAY_TRIP = {
+    "test_behind_an_nginx_that_is_restarted_a_client_misses_nothing",
+    "test_behind_nginx_an_id_beyond_ascii_is_resumed_from",
 }
 
 
