@@ -3,6 +3,7 @@
 What is found to be missing, and what then happens, is said in test_seen.py.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -201,8 +202,9 @@ def test_a_page_whose_renderer_crashes_is_no_fault_of_a_server(chromium):
 
     with pytest.raises(BrowserError, match="renderer crashed"), Tab(chromium) as tab:
         for process in psutil.Process(chromium._process.pid).children(recursive=True):
-            if "--type=renderer" in process.cmdline():
-                process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may be gone, or a zombie, by itself
+                if "--type=renderer" in process.cmdline():
+                    process.kill()
         tab.until("() => false", None, "nothing", str)
     with Tab(chromium) as another:
         assert another.ask("() => 1 + 1") == 2
