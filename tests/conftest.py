@@ -30,16 +30,18 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with what takes longest, dealt out to all workers: the flaws, half a minute a batch.
+    """Run what takes longest, the flaws, early; but not first, for they wait for the server underneath to be judged.
 
-    Each worker gets an equal run of what is collected, and takes from the others' ends when its own is done.
+    Each worker gets an equal run of what is collected, and takes from the others' ends when its own is done. So the
+    first one judges the server underneath while the others begin with the half of their other tests.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     long = [item for item in items if item.path.stem.startswith("test_flawed")]
     rest = [item for item in items if item not in long]
     ends = [len(rest) * worker // workers for worker in range(workers + 1)]
-    items[:] = [
-        item
-        for worker in range(workers)
-        for item in (*long[worker::workers], *rest[ends[worker] : ends[worker + 1]])
-    ]
+    dealt = []
+    for worker in range(workers):
+        own = rest[ends[worker] : ends[worker + 1]]
+        first = len(own) // 2 if worker else 0
+        dealt += [*own[:first], *long[worker::workers], *own[first:]]
+    items[:] = dealt
