@@ -5,11 +5,21 @@ from inspect import signature
 
 import pytest
 
+OLD = {"lasting", "together"}  # what gives a case a stream that was opened at the start
+
 
 def pytest_collection_modifyitems(items):
-    """Put last, of each server's cases, those that judge a story: so the others fill the wait for it."""
+    """Put last, of each server's cases, those that judge a story, and before them those that judge what has to be old.
+
+    So the others fill the wait for it.
+    """
     subjects = list(dict.fromkeys(item.callspec.params["subject"] for item in items))
-    items.sort(key=lambda item: (subjects.index(item.callspec.params["subject"]), judges_a_story(item)))
+
+    def place(item):
+        waits = not OLD.isdisjoint(item._fixtureinfo.argnames)
+        return subjects.index(item.callspec.params["subject"]), judges_a_story(item), waits
+
+    items.sort(key=place)
 
 
 def judges_a_story(item):
