@@ -19,8 +19,13 @@ BOUND_CORE = 0.70
 BOUND_LAG_NS = 10_000_000
 
 
-def derived(tally: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, float | None]:
-    """Give the costs per delivered event and per open stream; None where there was none to share them."""
+def derived(
+    tally: Mapping[str, Any], usage: Mapping[str, Any], door: Mapping[str, Any] | None = None
+) -> dict[str, float | None]:
+    """Give the costs per delivered event and per open stream; None where there was none to share them.
+
+    `door` is what a proxy or a broker took, which is never in the server's.
+    """
     events = tally["deliveries"]
     # Where clients come and go, memory is spread over more streams than those that stayed: then it is not told.
     held = tally["streams"] if tally["streams"] == tally["clients"] else 0
@@ -34,6 +39,8 @@ def derived(tally: Mapping[str, Any], usage: Mapping[str, Any]) -> dict[str, flo
         "wire_in_bytes_per_event": per(tally["wire_in_bytes"], events),
         "wire_out_bytes_per_event": per(tally["wire_out_bytes"], events),
         "requests_per_event": per(tally["requests"], events),
+        "door_cpu_s_per_1000": per((door or {}).get("cpu_s"), events / 1000),
+        "door_kib_per_stream": per((door or {}).get("grown_bytes"), held * 1024),
         "kib_per_stream": per(usage.get("grown_bytes"), held * 1024),
         "tcp_kib_per_stream": per(usage.get("tcp_grown_bytes"), held * 1024),
     }

@@ -248,14 +248,22 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
 @pytest.fixture
 def server(subject: Subject, request: pytest.FixtureRequest) -> Iterator[Client]:
     """The server under judgement, up and answering, with its streams closed after the case."""
-    process, record = subject.running(), request.node.stash[RECORD]
+    record = request.node.stash[RECORD]
+    try:
+        process = subject.running()
+    except launch.LaunchError as failure:
+        if told := doors.one_process(failure.words):  # what it cannot be is no fault of its own
+            pytest.skip(f"{subject.script.stem}: {told}")
+        raise
     record["about"] = process.about
     declared = process.about.get("capabilities") or []
     for capability in (name for marker in request.node.iter_markers("needs") for name in marker.args):
         if capability not in declared:
             pytest.skip(f"{process.name} does not declare {capability!r}")
     with Client(process) as client:
+        subject.judged = client
         yield client
+        subject.judged = None
         if record["because"] and client.lost:
             process.wait(DEATH_GRACE_S)  # a connection breaks before its server is seen to have died
         record["died"] = not process.alive
@@ -269,23 +277,26 @@ def lasting(subject: Subject) -> Iterator[Callable[[str, Callable[[Client], Any]
     So waits of many seconds overlap. Its streams are closed after the server's last case.
     """
     opened: dict[tuple[launch.Server, str], Any] = {}
-    clients: list[Client] = []
+    clients: dict[tuple[launch.Server, str], Client] = {}
 
     def give(name: str, opening: Callable[[Client], Any]) -> Any:
         process = subject.running()
-        if (process, name) not in opened:
-            clients.append(Client(process))
+        key = process, name
+        if key not in opened:
+            clients[key] = Client(process)
             try:
-                opened[process, name] = opening(clients[-1])
+                opened[key] = opening(clients[key])
             except Exception as failure:  # tried once: another wait into its limit would tell no more
-                opened[process, name] = failure
-        found = opened[process, name]
+                opened[key] = failure
+        if subject.judged:
+            subject.judged.tell_too(clients[key])
+        found = opened[key]
         if isinstance(found, Exception):
             raise found.with_traceback(None)
         return found
 
     yield give
-    for client in clients:
+    for client in clients.values():
         client.close()
 
 

@@ -164,6 +164,7 @@ def _header(options: Options, setting: trial.Setting, facts: Mapping[str, Any]) 
         "servers": {name: str(script) for name, script in options.scripts.items()},
         "planned": len(options.trials),
         "options": options.chosen,
+        "doors": options.doors,
         "server_cores": setting.server_cores,
         "generator_cores": setting.generator_cores,
     }

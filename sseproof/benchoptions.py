@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sseproof import checks, launch, plan, results
+import pytest
+
+from sseproof import checks, launch, passage, plan, results
 from sseproof.terminal import Parser, UsageError
 
 SPARE_FILES = 200  # what a process opens besides its streams
@@ -20,6 +22,7 @@ EXAMPLES = """examples:
   nox -s bench -- --server stdlib_asyncio --transport sse
   nox -s bench -- --profile full --scenario broadcast --transport poll --transport sse
   nox -s bench -- --profile full --trials 10 --processes 2
+  nox -s bench -- --transport sse --via nginx --broker redis   each way also behind nginx, and also on Redis
   nox -s bench -- --resume 20260101T120000Z-1a2b      what Ctrl-C, a crash or a failed trial has left
   sseproof show 20260101T120000Z-1a2b                 the tables again
 
@@ -40,6 +43,7 @@ class Options:
     scripts: Mapping[str, Path]
     trials: Sequence[plan.Trial]
     chosen: Mapping[str, Any]
+    doors: Mapping[str, str] = field(default_factory=dict)  # each with what it says of its version
     resumed: bool = False
     done: Mapping[int, str] = field(default_factory=dict)
     told: Sequence[str] = ()
@@ -63,6 +67,12 @@ def _parser() -> Parser:
         help=f"only this way, or all that use {', '.join(plan.TRANSPORTS)} (repeatable)")  # fmt: skip
     add("--trials", type=_from_1, metavar="N", help="trials of each combination, instead of the profile's")
     add("--processes", type=_from_1, default=1, metavar="K", help="locust processes; default: 1")
+    add("--via", choices=["nginx"], help="also measure each way through this proxy, to tell what it costs")
+    add(
+        "--broker",
+        choices=["redis"],
+        help="also measure each way with topics on this broker, to tell what it costs",
+    )
     add("--seed", type=int, metavar="N", help="seed of the trials' order (default: by chance, told)")
     add("--run", metavar="ID", help="name of the run and its folder (default: time and chance)")
     add("--resume", metavar="RUN", help="do the rest of a run: what is missing and what has failed")
@@ -81,7 +91,8 @@ def read_options(arguments: Sequence[str], root: Path) -> Options:
         ]:
             raise UsageError(f"--resume goes on with a run's own options; leave out {', '.join(others)}")
         records = results.read_lines(root / "results" / given.resume / "bench.jsonl", results.BENCH_FIELDS)
-        given = argparse.Namespace(**records[0]["options"], run=given.resume, seed=records[0]["seed"])
+        before = {"via": None, "broker": None} | records[0]["options"]  # which runs of old do not name
+        given = argparse.Namespace(**before, run=given.resume, seed=records[0]["seed"])
     else:
         given.seed = secrets.randbelow(2**32) if given.seed is None else given.seed
     try:
@@ -110,6 +121,7 @@ def _planned(given: argparse.Namespace, root: Path, records: Sequence[Mapping[st
         names=given.scenario,
         transports=given.transport,
         trials=given.trials,
+        doors=(doors := tuple(filter(None, (given.via, given.broker)))),
         seed=given.seed,
     )
     if records and len(trials) != records[0]["planned"]:
@@ -120,6 +132,11 @@ def _planned(given: argparse.Namespace, root: Path, records: Sequence[Mapping[st
     if not given.no_conformance:
         for case in {case for trial in trials for case in trial.way.cases}:
             checks.find(case)
+    try:
+        versions = {door: passage.version(door) for door in doors}
+    except pytest.UsageError as error:
+        # The battery's options are called so; here it is this command's.
+        raise UsageError(str(error).replace("--proxy nginx", "--via nginx")) from None
     _enough_files(trials, given.processes)
     made = [record for record in records if record["kind"] == "trial"]
     last = {record["number"]: record["state"] for record in made}
@@ -132,6 +149,7 @@ def _planned(given: argparse.Namespace, root: Path, records: Sequence[Mapping[st
         conformance=not given.no_conformance,
         scripts=scripts,
         trials=trials,
+        doors=versions,
         chosen={key: value for key, value in vars(given).items() if key not in {"run", "resume", "seed"}},
         resumed=bool(records),
         done={number: state for number, state in last.items() if state != "failed"},
@@ -143,12 +161,16 @@ def _planned(given: argparse.Namespace, root: Path, records: Sequence[Mapping[st
 def _enough_files(trials: Sequence[plan.Trial], processes: int) -> None:
     """Refuse a load for which a process may not open enough files: a server has one per client."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = max(trials, key=lambda trial: trial.load.users)
-    needed = most.load.users + SPARE_FILES
+
+    def files(trial: plan.Trial) -> int:
+        return trial.load.users * (2 if trial.way.door == "nginx" else 1) + SPARE_FILES
+
+    most = max(trials, key=files)
+    needed, who = files(most), "nginx" if most.way.door == "nginx" else "a server"
     if soft != resource.RLIM_INFINITY and needed > soft:
         enough = hard == resource.RLIM_INFINITY or needed <= hard
         command = f"ulimit -n {needed}" if enough else f"as root: prlimit --pid $$ --nofile={needed}:{needed}"
         raise UsageError(
-            f"scenario {most.scenario} has {most.load.users:,} clients, and a server needs {needed:,} open files for "
+            f"scenario {most.scenario} has {most.load.users:,} clients, and {who} needs {needed:,} open files for "
             f"them; the limit is {soft:,}: {command}"
         )

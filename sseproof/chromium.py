@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from playwright import sync_api
@@ -156,7 +157,7 @@ class Chromium:
             "LANG": "C.UTF-8",
         }
         command = [self.path, *_FLAGS, f"--user-data-dir={folder}/profile", "about:blank"]
-        self._process = process = Leashed("chromium", command, environ=environ)
+        self._process = process = Leashed("chromium", command, environ=environ, folder=Path(folder))
         deadline_s = time.monotonic() + START_S
         while not (listens := _LISTENS.search(process.printed())) and not process.wait(0.01):
             if time.monotonic() > deadline_s:

@@ -43,6 +43,7 @@ class Subject:
         self._begun: Future[launch.Server] | None = None
         self._failure: launch.LaunchError | None = None
         self._silent = 0
+        self.judged: Client | None = None  # while a case runs
 
     def begin(self) -> None:
         """Start it in the background, so that it comes up while the cases are collected."""
@@ -93,6 +94,7 @@ class Client:
         self.ping_s, self.retry_ms = PING_S, RETRY_MS
         self.seed = 0  # the run's, where `aside` has started the server
         self._streams: list[probe.Stream] = []
+        self._beside: list[Client] = []
         self._opened: WeakSet[EventStream] = WeakSet()
         self._refused = False
         self._dial: Callable[..., Any] = functools.partial(probe.connect, process.host, process.port)
@@ -187,10 +189,19 @@ class Client:
             answer.stream.keep_bytes = KEEP_JSON_BYTES
             return Reply(head.status, head, answer.stream.read_to_end(within_s))
 
+    def tell_too(self, other: Client) -> None:
+        """Have the transcript tell another one's streams too: those that outlive a case and that it judges."""
+        self._beside.append(other)
+
     def transcript(self) -> str:
-        """Tell the last streams' bytes and times, in at most TRANSCRIPT_CHARACTERS characters."""
+        """Tell the last streams' bytes and times, in at most TRANSCRIPT_CHARACTERS characters.
+
+        Of streams that outlive the case those that were read last, which are those it has looked at.
+        """
         share = TRANSCRIPT_CHARACTERS // TRANSCRIPTS
-        told = [stream.transcript() for stream in self._streams[-TRANSCRIPTS:]]
+        read = [stream for other in self._beside for stream in other._streams if stream.raw]
+        beside = sorted(read, key=lambda stream: (stream.started_s or 0.0) + stream.raw[-1].seconds)
+        told = [stream.transcript() for stream in [*beside, *self._streams][-TRANSCRIPTS:]]
         cut = [
             text if len(text) <= share else f"{text[: share - 1000]}\n[...]\n{text[-900:]}" for text in told
         ]

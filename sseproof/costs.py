@@ -35,7 +35,10 @@ Found = Mapping[str, Mapping[str, Row]]
 def polling(run: Run) -> dict[str, Any]:
     """Give the section: charts for one server, those of the others, the table, and what has no point and why."""
     found: dict[str, dict[str, Row]] = {}
-    for way in sorted({way for scenario, way in run.tables if scenario == SCENARIO}, key=shown.way_order):
+    ways = {
+        way for scenario, way in run.tables if scenario == SCENARIO and "@" not in way
+    }  # those are in tolls.py
+    for way in sorted(ways, key=shown.way_order):
         for row in run.tables[SCENARIO, way]:
             found.setdefault(row.server, {})[way] = row
     missing, command = shown.not_measured(SCENARIO) if not found else ("", "")

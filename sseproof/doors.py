@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,14 @@ class Door:
         return f"{self.option} {self.value}".strip()
 
     def find(self) -> str:
+        """Give the program's path. Raises pytest.UsageError, with what to do, where it or a module is missing."""
+        path = self.program()
+        for module in self.module.split():
+            if not importlib.util.find_spec(module):
+                raise pytest.UsageError(f"{self.words} needs the package {module}: pip install {module}")
+        return path
+
+    def program(self) -> str:
         """Give the program's path. Raises pytest.UsageError, with what to do, where it is missing."""
         given = os.environ.get(self.variable)
         if given and not shutil.which(given):
@@ -48,9 +57,6 @@ class Door:
                 f"{self.words} needs {names}, which is not installed: apt-get install {self.package}"
                 f" (or name one in {self.variable})"
             )
-        for module in self.module.split():
-            if not importlib.util.find_spec(module):
-                raise pytest.UsageError(f"{self.words} needs the package {module}: pip install {module}")
         return path
 
 
@@ -92,6 +98,12 @@ def options(config: pytest.Config) -> tuple[str, ...]:
     plugin: Any = config.pluginmanager.get_plugin(DOORS["broker"].plugin)
     found: tuple[str, ...] = plugin.options(config)
     return found
+
+
+def one_process(words: str) -> str:
+    """Give what a server that takes no --workers has said of it; nothing where it said nothing of the kind."""
+    found = re.search(r"--workers: (.*is run here as one process)", words)
+    return found[1] if found else ""
 
 
 def asked(config: pytest.Config) -> set[str]:

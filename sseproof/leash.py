@@ -1,9 +1,9 @@
 """Hold a command on a leash: when whoever holds the other end goes away, the command ends.
 
-Run by path as a process of its own (``python leash.py [--cores=0,1] COMMAND...``), by leashed.py only. It starts the
-command in a new process group, on those cores if any are named, and then reads orders from stdin, one signal number a
+Run by path as a process of its own (``python leash.py [--cores=0,1] [--folder=PATH] COMMAND...``), by leashed.py only.
+It starts the command in a new process group, on those cores if any are named, and then reads orders from stdin, one signal number a
 line. A pipe is closed by the kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody
-wants this command any more. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
+wants this command any more, nor the folder it was given for what it writes, which is removed then. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
 once the command and all it has started are gone.
 
 Rule of this file: the standard library only, and never anything that could fail for want of a parent.
@@ -33,6 +33,7 @@ def main(command: list[str]) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if command[0].startswith("--cores="):  # before the command starts, so that all it starts inherits them
         os.sched_setaffinity(0, map(int, command.pop(0).removeprefix("--cores=").split(",")))
+    folder = command.pop(0).removeprefix("--folder=") if command[0].startswith("--folder=") else ""
     # What the command prints goes to our stderr, a file: our stdin and stdout belong to the orders and reports.
     printed, printing = os.pipe()
     child = subprocess.Popen(
@@ -40,18 +41,23 @@ def main(command: list[str]) -> None:
     )
     os.close(printing)
     report(f"pid {child.pid}")
-    threading.Thread(target=obey, args=(child,), daemon=True).start()
+    abandoned = threading.Event()
+    threading.Thread(target=obey, args=(child, abandoned), daemon=True).start()
     log = threading.Thread(target=keep_log, args=(printed,), daemon=True)
     log.start()
     code = child.wait()
     kill_group(child.pid)
     bury()
     log.join(BURIAL_S)  # until its last words are written
+    if folder and abandoned.is_set():
+        import shutil  # 10 ms that no other command has to wait for
+
+        shutil.rmtree(folder, ignore_errors=True)
     report(f"exit {code}")
     os._exit(0)  # the thread may still be reading
 
 
-def obey(child: subprocess.Popen[bytes]) -> None:
+def obey(child: subprocess.Popen[bytes], abandoned: threading.Event) -> None:
     """Pass on each signal asked for: SIGKILL to the whole group, another to the command alone.
 
     The command alone, because `uv run` forwards what it gets: a signal to the group would reach the server
@@ -63,6 +69,7 @@ def obey(child: subprocess.Popen[bytes]) -> None:
                 kill_group(child.pid)
             else:
                 child.send_signal(number)
+    abandoned.set()
     child.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GRACE_S)

@@ -74,17 +74,27 @@ def _started(command: Sequence[str], log: IO[bytes], environ: Mapping[str, str])
 
 
 class Leashed:
-    """A command and its process group. Leaving the context stops them; `name` is what messages call it."""
+    """A command and its process group. Leaving the context stops them; `name` is what messages call it.
+
+    `folder` is the holder's to remove; where the holder has no time to, because it is killed, the leash does.
+    """
 
     def __init__(
-        self, name: str, command: Sequence[str], *, environ: Mapping[str, str], cores: Collection[int] = ()
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        cores: Collection[int] = (),
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.code: int | None = None  # its exit code, once it has ended; a signal is negative
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the leash)
-        pinned = [f"--cores={','.join(map(str, sorted(cores)))}"] if cores else []
+        given = [f"--cores={','.join(map(str, sorted(cores)))}"] if cores else []
+        given += [f"--folder={folder}"] if folder else []
         self._leash = _started(
-            [sys.executable, "-I", "-S", str(_LEASH), *pinned, *command], self._log, environ
+            [sys.executable, "-I", "-S", str(_LEASH), *given, *command], self._log, environ
         )
         self.pid = 0  # which leads the command's process group
         self._words: str | None = None  # what the log held when it was closed

@@ -7,20 +7,24 @@ the file: whatever goes wrong is a LaunchError with nginx's own words.
 from __future__ import annotations
 
 import functools
-import ssl
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
-from sseproof import http2, http2_stream, probe, tls
+from sseproof import probe
 from sseproof.doors import DOORS
 from sseproof.environment import LaunchError, copied_environ
 from sseproof.leashed import Leashed, free_ports
+
+if TYPE_CHECKING:  # what is imported where it is needed takes packages that a benchmark does without
+    import ssl
+
+    from sseproof import http2
 
 START_S = 10.0
 TRIES = 3  # with new ports, when somebody else took one between our look and nginx's
@@ -37,12 +41,17 @@ SETTINGS = {
     "http2": KEEPALIVE,
 }
 TLS = ("http2",)
+# What a benchmark goes through: HTTP/1.1 to a server whose connections are kept, and WebSockets upgraded.
+BENCHED = {
+    "bench": "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $asked;"
+}
 _CONFIGURATION = """\
 daemon off; master_process off; pid nginx.pid; error_log stderr warn;
-events {{ worker_connections 1024; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off; types {{ }} default_type text/plain;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  map $http_upgrade $asked {{ default upgrade; "" ""; }}
   upstream judged {{ server {upstream}; keepalive 16; }}
 {servers}}}
 """
@@ -56,9 +65,16 @@ class Nginx:
     `start` after `stop` takes the same ports again. Raises LaunchError when it does not start.
     """
 
-    def __init__(self, upstream: tuple[str, int], settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        upstream: tuple[str, int],
+        settings: dict[str, str] | None = None,
+        *,
+        connections: int = 1024,
+        cores: Collection[int] = (),
+    ) -> None:
         self.settings = SETTINGS if settings is None else settings
-        self._upstream = upstream
+        self._upstream, self._connections, self._cores = upstream, connections, cores
         self._folder = tempfile.TemporaryDirectory(prefix="sseproof-nginx-")
         self._process: Leashed | None = None
         self._stopped = False
@@ -70,7 +86,10 @@ class Nginx:
             raise
 
     def _begin(self) -> None:
-        tls.certify(Path(self._folder.name), "127.0.0.1")
+        if set(TLS) & set(self.settings):
+            from sseproof import tls
+
+            tls.certify(Path(self._folder.name), "127.0.0.1")
         for left in reversed(range(TRIES)):
             self.ports = dict(zip(self.settings, free_ports(len(self.settings)), strict=True))
             try:
@@ -99,8 +118,10 @@ class Nginx:
         folder = Path(self._folder.name)
         (folder / "nginx.conf").write_text(self._configuration(), encoding="ascii")
         (folder / "nginx.pid").unlink(missing_ok=True)
-        command = [DOORS["proxy"].find(), "-p", str(folder), "-e", "stderr", "-c", "nginx.conf"]
-        self._process = process = Leashed("nginx", command, environ=copied_environ())
+        command = [DOORS["proxy"].program(), "-p", str(folder), "-e", "stderr", "-c", "nginx.conf"]
+        self._process = process = Leashed(
+            "nginx", command, environ=copied_environ(), cores=self._cores, folder=folder
+        )
         self._stopped = False
         deadline_s = time.monotonic() + START_S
         while not _holds_text(folder / "nginx.pid"):
@@ -123,25 +144,31 @@ class Nginx:
         self.stop()
         self._folder.cleanup()
 
-    def died(self) -> LaunchError:
+    def died(self, within: str = "case") -> LaunchError:
         """Give the error that says so."""
         assert self._process is not None
         code, words = self._process.code, self._process.last_words()
-        return LaunchError("nginx", f"ended (exit code {code}) in the middle of the case", words=words)
+        return LaunchError("nginx", f"ended (exit code {code}) in the middle of the {within}", words=words)
 
     def dial(self, setting: str) -> Callable[..., Any]:
         """Give what connects through the port of a setting: `probe.connect`, or its like of HTTP/2."""
         port = self.ports[setting]
         if setting not in TLS:
             return functools.partial(probe.connect, "127.0.0.1", port)
+        from sseproof import http2_stream
+
         return functools.partial(http2_stream.dial, "127.0.0.1", port, trusting=self.trusting())
 
     def connection(self, setting: str) -> http2.Connection:
         """Open a connection of HTTP/2 for many streams; the caller closes it."""
+        from sseproof import http2
+
         return http2.Connection("127.0.0.1", self.ports[setting], self.trusting())
 
     def trusting(self) -> ssl.SSLContext:
         """Give a client's side of TLS that trusts this nginx's certificate and no other."""
+        from sseproof import tls
+
         return tls.trusting(Path(self._folder.name))
 
     def _configuration(self) -> str:
@@ -153,12 +180,12 @@ class Nginx:
             _SERVER.format(
                 port=self.ports[name],
                 tls=_TLS if name in TLS else "",
-                to="judged" if KEEPALIVE in more else upstream,
+                to="judged" if "proxy_http_version 1.1" in more else upstream,
                 more=more,
             )
             for name, more in self.settings.items()
         )
-        return _CONFIGURATION.format(upstream=upstream, servers=servers)
+        return _CONFIGURATION.format(upstream=upstream, servers=servers, connections=self._connections)
 
     def __enter__(self) -> Self:
         return self

@@ -46,6 +46,7 @@ SECTIONS = (
     Section("matrix", "Matrix", "matrix", lambda found: _if(found.conformance, casebook.section)),
     Section("polling", "SSE against polling", "polling", lambda found: _if(found.bench, _polling)),
     Section("servers", "Servers", "compared", lambda found: _if(found.bench, _servers)),
+    Section("doors", "What a proxy or a broker costs", "doors", lambda found: _if(found.bench, _doors)),
     Section("claims", "What the tutorials say", "claims", lambda found: claims.check(found)),
     Section("method", "Method and machine", "method", lambda found: method.facts(found)),
 )
@@ -67,6 +68,12 @@ def _servers(run: reading.Run) -> object:
     from sseproof import standings
 
     return standings.servers(run)
+
+
+def _doors(run: reading.Run) -> object:
+    from sseproof import tolls
+
+    return tolls.section(run)
 
 
 def templates(limit: int = 20_000) -> jinja2.Environment:

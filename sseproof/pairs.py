@@ -81,9 +81,10 @@ def measured(run: reading.Run, way: str, scenario: str = SCENARIO) -> bool:
     )
 
 
-def ratio(run: reading.Run, one: str, other: str, name: str) -> Ratio | None:
+def ratio(run: reading.Run, one: str, other: str, name: str, scenario: str = SCENARIO) -> Ratio | None:
     """Divide a figure of one way by that of another, on the same servers; None where no trials are paired."""
-    above, below, seed = values(run, one, name), values(run, other, name), int(run.header["seed"])
+    above, below = (values(run, way, name, scenario) for way in (one, other))
+    seed = int(run.header["seed"])
     by_server = {
         server: found
         for server in above.keys() & below.keys()

@@ -1,7 +1,7 @@
 """What a benchmark run does, as data: scenarios and profiles from loadtest/scenarios.toml, trials in a random order.
 
-A *way* is a transport as a scenario uses it (`poll-1s` is polling once a second). A run is cut into blocks: of each
-way, all servers are measured in the same blocks, so that servers can be compared pair by pair under the same
+A *way* is a transport as a scenario uses it (`poll-1s` is polling once a second), `sse@nginx` the same way through a
+*door*: a proxy before the server, or a broker behind it. A run is cut into blocks: of each way, all servers are measured in the same blocks, so that servers can be compared pair by pair under the same
 conditions, and within a block the order is by chance. A way with fewer trials than others is spread over the blocks.
 Rule of the file: it starts nothing, and the same seed gives the same plan, so that `--resume` finds its place.
 
@@ -22,6 +22,7 @@ from sseproof.ledger import near
 PROFILES = ("quick", "full", "soak")
 REQUIRED = ("file", "shows", "transports", "profiles")
 TRANSPORTS = ("sse", "poll", "long-poll", "websocket")
+DOORS = ("nginx", "redis")
 
 
 class PlanError(Exception):
@@ -61,6 +62,11 @@ class Way:
     options: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     needs: str = ""
+    door: str = ""
+
+    def through(self, door: str) -> Way:
+        """Give this way through a door."""
+        return replace(self, name=f"{self.name}@{door}", door=door)
 
 
 @dataclass(frozen=True)
@@ -193,9 +199,13 @@ def choose(
     names: Sequence[str] = (),
     transports: Sequence[str] = (),
     trials: int | None = None,
+    doors: Sequence[str] = (),
     seed: int,
 ) -> list[Trial]:
     """Plan a run in the order of its trials; raises PlanError naming near matches.
+
+    Each of `doors` adds to every way the same one through it, in the same blocks: only so can be told what it costs. A
+    broker has nothing to do where nothing is published.
 
     Without `names` all scenarios of the profile are run. A transport means every way that uses it, a way's name
     that one, also where the profile leaves it out. `trials` goes before the profile's.
@@ -220,11 +230,15 @@ def choose(
         wanted = [server for server in servers if not scenario.servers or server in scenario.servers]
         for way, load in _loads(scenario, profile, transports).items():
             load = replace(load, trials=trials or load.trials)
-            combinations.append((scenario, scenario.ways[way], load, wanted))
+            direct = scenario.ways[way]
+            through = [direct.through(door) for door in doors if door != "redis" or load.publish_rate]
+            combinations.append((scenario, [direct, *through], load, wanted))
     if not any(wanted for *_, wanted in combinations):
         raise PlanError(
             "nothing is left to measure: no scenario chosen has this profile, transport and server"
         )
+    if "redis" in doors and not any(load.publish_rate for _, _, load, _ in combinations):
+        raise PlanError("nothing is published in the scenarios chosen: a broker has nothing to do there")
     return _in_order(combinations, random.Random(seed))
 
 
@@ -245,13 +259,15 @@ def _one_of(name: str, names: Iterable[str], what: str) -> None:
 
 
 def _in_order(
-    combinations: Sequence[tuple[Scenario, Way, Load, Sequence[str]]], chance: random.Random
+    combinations: Sequence[tuple[Scenario, Sequence[Way], Load, Sequence[str]]], chance: random.Random
 ) -> list[Trial]:
     blocks: list[list[Trial]] = [[] for _ in range(max(load.trials for _, _, load, _ in combinations))]
-    for scenario, way, load, servers in combinations:
-        one = Trial(0, 0, scenario.name, scenario.file, way, "", load, scenario.figures, scenario.allows)
+    for scenario, ways, load, servers in combinations:
+        one = Trial(0, 0, scenario.name, scenario.file, ways[0], "", load, scenario.figures, scenario.allows)
         for block in chance.sample(range(len(blocks)), load.trials):
-            blocks[block] += [replace(one, block=block + 1, server=server) for server in servers]
+            blocks[block] += [
+                replace(one, block=block + 1, way=way, server=server) for way in ways for server in servers
+            ]
     for trials in blocks:
         chance.shuffle(trials)
     return [replace(trial, number=number) for number, trial in enumerate((t for b in blocks for t in b), 1)]

@@ -29,7 +29,7 @@ WHOLE, REAL, TEXT = "Int64", "float64", "str"
 
 _OWN = {
     WHOLE: "number block",
-    TEXT: "scenario way transport server state reason marks figures missed",
+    TEXT: "scenario way transport door server state reason marks figures missed",
     REAL: "seconds load_average",
 }
 _LOAD = {
@@ -48,7 +48,7 @@ _USAGE = {
     REAL: "cpu_s cpu_share",
 }
 _DERIVED = {
-    REAL: "seen_share server_cpu_s_per_1000 wire_in_bytes_per_event wire_out_bytes_per_event requests_per_event "
+    REAL: "seen_share server_cpu_s_per_1000 door_cpu_s_per_1000 door_kib_per_stream wire_in_bytes_per_event wire_out_bytes_per_event requests_per_event "
     "kib_per_stream tcp_kib_per_stream",
 }
 _PUBLISHER = {WHOLE: "sent refused due late_p50_ns late_p99_ns late_max_ns", TEXT: "failure"}
@@ -61,7 +61,7 @@ def _columns() -> Iterator[tuple[str, Path, str]]:
     tables: list[tuple[str, Path, Mapping[str, str]]] = [
         ("", (), _OWN), ("", (), {WHOLE: "judged connections_before"}), ("load_", ("load",), _LOAD),
         ("", ("tally",), _TALLY), ("publisher_", ("tally", "publisher"), _PUBLISHER),
-        ("server_", ("usage",), _USAGE), ("", ("derived",), _DERIVED),
+        ("server_", ("usage",), _USAGE), ("door_", ("door_usage",), _USAGE), ("", ("derived",), _DERIVED),
         *((f"{name}_", ("tally", name), {WHOLE: found}) for name, found in _PAIRS.items()),
     ]  # fmt: skip
     for prefix, where, table in tables:

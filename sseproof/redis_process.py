@@ -12,6 +12,7 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -41,8 +42,8 @@ class Redis:
     Leaving the context ends it and removes its folder. Raises LaunchError where it does not start.
     """
 
-    def __init__(self, program: str, port: int = 0, config: str = "") -> None:
-        self.program, self.port, self._more = program, port, config
+    def __init__(self, program: str, port: int = 0, config: str = "", *, cores: Collection[int] = ()) -> None:
+        self.program, self.port, self._more, self._cores = program, port, config, cores
         self.folder = Path(tempfile.mkdtemp(prefix="sseproof-redis-"))
         self._process: Leashed | None = None
         self.stopped = True  # because we wanted it so
@@ -55,6 +56,10 @@ class Redis:
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
 
     @property
     def alive(self) -> bool:
@@ -84,7 +89,10 @@ class Redis:
             self._process.kill()
         config = self.folder / "redis.conf"
         config.write_text(_CONFIG.format(port=self.port, folder=self.folder) + self._more, encoding="utf-8")
-        self._process = Leashed("redis-server", [self.program, str(config)], environ=copied_environ())
+        command = [self.program, str(config)]
+        self._process = Leashed(
+            "redis-server", command, environ=copied_environ(), cores=self._cores, folder=self.folder
+        )
         deadline_s = time.monotonic() + UP_S
         while not self._process.wait(0.01):
             if self._answers():
@@ -127,10 +135,10 @@ class Redis:
         except (OSError, ValueError) as error:
             raise self._failure(f"did not take {' '.join(map(str, words))}: {error}") from None
 
-    def died(self) -> LaunchError:
+    def died(self, within: str = "case") -> LaunchError:
         """Give the error for a case in the middle of which it has died."""
         code = self._process.code if self._process is not None else None
-        return self._failure(f"died in the middle of the case (exit code {code})")
+        return self._failure(f"died in the middle of the {within} (exit code {code})")
 
     def close(self) -> None:
         self.kill()

@@ -67,6 +67,7 @@ def _tell(console: Console, run: Run) -> None:
         if (trials := max(row.wanted for row in rows)) < intervals.RANKED_FROM:
             what = f"{trials} trial{'s' * (trials > 1)} of each, a rank takes {intervals.RANKED_FROM}"
             console.print(f"  a quick look: no ranking claimed ({what})", soft_wrap=True)
+    _tell_doors(console, run)
     console.print()
     console.print(Text(LEGEND, "dim"))
     if not run.complete:
@@ -96,6 +97,36 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
             _per_event(row.costs),
         )
     return table
+
+
+def _tell_doors(console: Console, run: Run) -> None:
+    from sseproof import tolls  # which tells it by what is here
+
+    for (scenario, way), found in tolls.read(run).items():
+        names = tolls.names([toll.row for toll in found])[:3]
+        console.print()
+        title = f"{scenario}: {tolls.name(way)}, held against the same without"
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
+            pad_edge=False, padding=(0, 1, 0, 0),
+        )  # fmt: skip
+        heads = [f"{titled(names[0])}\nwithout", "\n\nwith", "\n\nx"]
+        heads += [f"{titled(each).removesuffix(' ms')}\nx" for each in names[1:2]]
+        heads += ["server's\nCPU\nx", f"{tolls.split(way)[1]}'s\nCPU ms\n/1,000"]
+        table.add_column("\n\nserver", no_wrap=True)
+        for head in heads:
+            table.add_column(head, justify="right", no_wrap=True)
+        for toll in found:
+            first, void = toll.figures[names[0]], not toll.row.figures and bool(toll.row.due)
+            table.add_row(
+                toll.server,
+                _cell(first.direct, scale(names[0])),
+                _cell(first.through, scale(names[0]), void=void),
+                *(_cell(toll.figures[name].ratio) for name in names),
+                _cell(toll.own, 1e3),
+            )
+        console.print(table)
+        console.print(f"  {tolls.sentence(run, scenario, way, found)}", soft_wrap=True)
 
 
 def titled(name: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from sseproof import aftermath, checks, launch, probe, sampling
 from sseproof.load import Generator, Live, LoadError, ended
+from sseproof.passage import Passage
 from sseproof.plan import Trial
 
 OVERTIME_S = 30.0  # beyond what the load's numbers say
@@ -48,6 +49,7 @@ class Running:
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     generator: Generator | None = None
     server: launch.Server | None = None
+    passage: Passage | None = None
     before: sampling.Sample | None = None
     open_before: int = 0
     samples: Sequence[sampling.Sample] = ()
@@ -58,7 +60,8 @@ def blank(trial: Trial) -> dict[str, Any]:
     """Give the record of a trial of which nothing is known yet but what it is."""
     return {
         "number": trial.number, "block": trial.block, "scenario": trial.scenario, "way": trial.way.name,
-        "transport": trial.way.transport, "server": trial.server, "state": "ok", "reason": "", "marks": [],
+        "transport": trial.way.transport, "door": trial.way.door, "server": trial.server, "state": "ok",
+        "reason": "", "marks": [],
         "figures": list(trial.figures),
         "load": {**vars(trial.load), "options": [*trial.way.options, *trial.load.options]},
     }  # fmt: skip
@@ -78,9 +81,12 @@ def begin(trial: Trial, setting: Setting) -> Running:
         folder = running.stack.enter_context(tempfile.TemporaryDirectory(prefix="sseproof-"))
         running.generator = Generator(Path(folder), setting.generator_cores, setting.processes)
         running.stack.callback(running.generator.process.kill)
-        server = launch.launch(setting.scripts[trial.server], cores=setting.server_cores)
+        passage = Passage(trial.way.door, trial.load.users, setting.server_cores)
+        running.passage = running.stack.enter_context(passage)
+        server = launch.launch(setting.scripts[trial.server], *passage.options, cores=setting.server_cores)
         running.stack.callback(server.kill)  # the last resort; a server that is well is stopped by `finish`
         running.server = server
+        passage.lead_to(server)
         running.record["about"] = server.about
         if trial.way.needs and trial.way.needs not in (server.about.get("capabilities") or []):
             reason = f"{trial.server} does not declare {trial.way.needs!r}"
@@ -96,11 +102,11 @@ def skipped(trial: Trial, setting: Setting, reason: str) -> Running:
 def measure(running: Running, live: Live = lambda _: None) -> None:
     """Judge the server, then let locust go, until it has written its tally."""
     trial, setting, record = running.trial, running.setting, running.record
-    server, generator = running.server, running.generator
+    server, generator, passage = running.server, running.generator, running.passage
     if record["state"] != "ok":
         return
     with _step(running):
-        assert server is not None and generator is not None
+        assert server is not None and generator is not None and passage is not None
         if setting.conformance:
             missed = checks.failures(server, trial.way.cases, setting.cases)
             record |= {"judged": len(trial.way.cases), "missed": missed}
@@ -108,10 +114,10 @@ def measure(running: Running, live: Live = lambda _: None) -> None:
         running.open_before = aftermath.opened(server)
         record["connections_before"] = sampling.settle(server.pid, server.port)  # the cases' and our own
         running.before = sampling.look(server.pid)
-        with sampling.Sampler(server.pid) as sampler:
-            generator.go(trial, f"http://{server.host}:{server.port}")
+        with sampling.Sampler(server.pid) as sampler, passage.watched() or contextlib.nullcontext():
+            generator.go(trial, passage.origin)
             limit_s = trial.load.seconds + trial.load.join_s + setting.overtime_s
-            generator.watch(limit_s, _still_there(server), live)
+            generator.watch(limit_s, _still_there(server, passage), live)
         running.samples = sampler.samples
 
 
@@ -120,11 +126,13 @@ def finish(running: Running) -> dict[str, Any]:
     record = running.record
     with running.stack, _step(running):
         if record["state"] == "ok":
-            assert running.server is not None and running.generator is not None and running.before is not None
+            assert running.server and running.generator and running.before and running.passage
             record["tally"] = tally = running.generator.tally()
             window = tally["window"]
             usage = sampling.within(running.samples, window["from_ns"], window["until_ns"], running.before)
-            record |= {"usage": usage, "derived": aftermath.derived(tally, usage)}
+            between = running.passage.usage(window["from_ns"], window["until_ns"])
+            record |= {"usage": usage, "door_usage": between}
+            record["derived"] = aftermath.derived(tally, usage, between)
             record["marks"] += aftermath.marks(tally, running.trial.allows)
             record["marks"] += aftermath.unhealthy(running.server, running.open_before)
     return record | {"seconds": round(running.spent_s, 2), "load_average": os.getloadavg()[0]}
@@ -146,8 +154,9 @@ def _step(running: Running) -> Iterator[None]:
         running.spent_s += time.monotonic() - began_s
 
 
-def _still_there(server: launch.Server) -> Callable[[], None]:
+def _still_there(server: launch.Server, passage: Passage) -> Callable[[], None]:
     def look() -> None:
+        passage.look()
         if not server.alive:
             raise LoadError(f"the server ended in mid-trial: {ended(server)}")
 

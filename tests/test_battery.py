@@ -57,6 +57,9 @@ class Fake:
 
 def start(script, *options, with_=(), within_s=30):
     with open("started", "a") as file: file.write(f"{script.stem} {' '.join(options)} {list(with_)}\\n")
+    if "alone" in script.stem and "--workers" in options:
+        words = f"{script.name}: --workers: fake is run here as one process (--help lists the options)"
+        raise launch.LaunchError(script.stem, "does not take its options (exit code 2)", words=words)
     if "broken" in script.stem:
         raise launch.LaunchError(script.stem, "has a syntax error", hint="mend it")
     return Fake(script)
@@ -221,6 +224,28 @@ def test_differs(server, monkeypatch):
     assert project.run() == 1
     [because] = project.results.because
     assert because.startswith("received ['what came'], expected ['what was expected']")
+
+
+def test_a_stream_that_outlives_its_case_is_in_the_transcript_of_each_that_judges_it(
+    project: Project,
+) -> None:
+    project.cases("""
+import pytest
+
+def old(server): return server.echo({"data": "kept"})
+
+@pytest.mark.required("#a")
+@pytest.mark.parametrize("n", [1, 2])
+def test_judges(server, lasting, n): assert lasting("old", old).events == [n]
+
+@pytest.mark.required("#a")
+def test_judges_another(server, lasting): assert server.echo({"data": "own"}).events == []
+""")
+    assert project.run() == 1
+    told = project.results.set_index("case").transcript
+    for n in (1, 2):
+        assert "POST /events/echo" in told[f"test_judges[{n}]"] and "data: kept" in told[f"test_judges[{n}]"]
+    assert "data: own" in told["test_judges_another"] and "kept" not in told["test_judges_another"]
 
 
 def test_each_case_has_its_verdict(project: Project) -> None:

@@ -94,6 +94,8 @@ def until(condition, within_s=30.0):
         ("--server stdlib_asyncoi", "stdlib_asyncoi is no server; hint: did you mean stdlib_asyncio?"),
         ("--trials 0", "argument --trials: '0', expected a whole number from 1"),
         ("--processes many", "argument --processes: 'many', expected a whole number from 1"),
+        ("--via ngin", "argument --via: invalid choice: 'ngin' (choose from 'nginx')"),
+        ("--broker kafka", "argument --broker: invalid choice: 'kafka' (choose from 'redis')"),
         ("--tirals 3", "unrecognized arguments: --tirals 3; --help has examples"),
         ("--run ../x", "--run is '../x', expected a folder's name"),
         ("--run taken", "results/taken is there already; choose another --run, or --resume taken"),

@@ -89,6 +89,31 @@ def test_a_transport_means_every_way_of_it_and_a_ways_name_that_one(scenarios):
     assert ways("sse", "poll-5s") == {"sse", "poll-5s"}
 
 
+def test_a_door_adds_to_each_way_the_same_one_in_the_same_blocks(scenarios):
+    blocks = {}
+    for trial in plan.choose(scenarios, "quick", SERVERS, doors=["nginx"], seed=3):
+        blocks.setdefault((trial.way.name, trial.way.door, trial.server), []).append(trial.block)
+    for way in ("sse", "poll-1s"):
+        for server in SERVERS:
+            assert blocks[way, "", server] == blocks[f"{way}@nginx", "nginx", server] != []
+
+
+def test_a_broker_is_for_what_is_published(tmp_path):
+    def ways(text):
+        (tmp_path / "cast.py").touch()
+        found = plan.choose(read(tmp_path, text), "quick", SERVERS, doors=["redis"], seed=1)
+        return {trial.way.name for trial in found}
+
+    with pytest.raises(plan.PlanError, match="nothing is published in the scenarios chosen"):
+        ways(GOOD)
+    assert ways(GOOD.replace("users = 5", "users = 5\npublish_rate = 9")) == {
+        "sse",
+        "sse@redis",
+        "poll-1s",
+        "poll-1s@redis",
+    }
+
+
 def test_trials_go_before_the_profiles(scenarios):
     trials = plan.choose(scenarios, "quick", ["a_one"], trials=2, seed=1)
     assert Counter(trial.way.name for trial in trials) == {"sse": 2, "poll-1s": 2}

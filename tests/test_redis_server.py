@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -163,6 +164,29 @@ def test_workers_are_refused_without_a_broker(project):  # noqa: F811
     project.cases(CASES)
     assert project.run("--workers", "2") == 4
     assert "--workers needs --broker redis" in project.errors
+
+
+def test_a_server_of_one_process_is_skipped_where_several_are_asked_for(program, project):  # noqa: F811
+    project.servers("all_alone")
+    project.cases("import pytest\n@pytest.mark.required('#a')\ndef test_is_judged(server): pass\n")
+    assert project.run("--broker", "redis", "--workers", "2") == 0
+    told = project.results.set_index("server")
+    assert told.verdict.to_dict() == {"one_fake": "pass", "all_alone": "skip"}
+    assert told.because["all_alone"] == "all_alone: fake is run here as one process"
+
+
+def test_kill_9_leaves_neither_redis_nor_its_folder(program, folders):
+    script = (
+        "import os, signal; from sseproof.redis_process import Redis\n"
+        f"redis = Redis({program!r}); print(redis.pid, redis.folder, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
+    assert done.returncode == -signal.SIGKILL
+    pid, folder = done.stdout.split()
+    deadline_s = time.monotonic() + 30
+    while (psutil.pid_exists(int(pid)) or Path(folder).exists()) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert Path(folder).parent == folders and not Path(folder).exists() and not psutil.pid_exists(int(pid))
 
 
 def test_ctrl_c_leaves_no_redis(program, project):  # noqa: F811

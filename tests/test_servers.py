@@ -156,6 +156,28 @@ def test_its_command_line_refuses_in_one_line(script):
     ]
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("kafka://127.0.0.1:9092", "'kafka://127.0.0.1:9092'"),
+        ("redis://", "'redis://'"),
+        ("redis://127.0.0.1:port", "'redis://127.0.0.1:port'"),
+        ("redis://127.0.0.1:99999", "'redis://127.0.0.1:99999'"),
+        ("redis://127.0.0.1/one", "'redis://127.0.0.1/one'"),
+        ("redis://127.0.0.1/0?db=1", "'redis://127.0.0.1/0?db=1'"),
+        ("redis://me:secret@127.0.0.1:port", "'redis://...@127.0.0.1:port'"),
+    ],
+)
+def test_a_wrong_brokers_address_is_one_line_without_its_password(address, shown, capsys):
+    from contract.options import read_options
+
+    with pytest.raises(SystemExit) as ended:
+        read_options(["--broker", address])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and told.count("\n") == 1
+    assert f"{shown}, expected memory or redis://HOST:PORT" in told and "secret" not in told
+
+
 def until_subscribed(server, topic, expected=1, within_s=10):
     """Wait until a topic has so many subscribers; a blocking server sees a departure at its second ping."""
     deadline_s = time.monotonic() + within_s

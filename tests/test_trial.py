@@ -1,6 +1,7 @@
 """One trial with a real server, locust and publisher; what dies on the way is told, and nothing of it stays."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -9,10 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sseproof import aftermath, checks, launch, plan, sampling, trial
+from sseproof import aftermath, checks, launch, passage, plan, sampling, trial
 from sseproof.client import Client
 from sseproof.load import Generator, LoadError
 from sseproof.sampling import Sample
+from tests.test_seen import lacking
 
 ROOT = Path(__file__).parent.parent
 CASES = ("test_delivery::test_equal_events_published_one_after_the_other_all_arrive",)
@@ -93,6 +95,51 @@ def test_a_trial_is_judged_measured_and_looked_after():
     assert record["about"]["framework"] == "asyncio"
     assert {"seen", "due", "state"} <= set(lines[0])
     assert family() == []
+
+
+@pytest.fixture(params=["nginx", "redis"])
+def door(request):
+    try:
+        passage.version(request.param)
+    except pytest.UsageError as error:
+        lacking(request.param, str(error))
+    return request.param
+
+
+def test_a_trial_through_a_door_is_whole_and_the_doors_cpu_told_apart(door):
+    way = plan.Way("sse", "sse", cases=CASES).through(door)
+    record = trial.run(one(way=way), setting(server_cores=CORES[:1], generator_cores=CORES[-1:]))
+    assert (record["state"], record["reason"], record["door"]) == ("ok", "", door)
+    tally, between, derived = record["tally"], record["door_usage"], record["derived"]
+    assert tally["seen"] == tally["due"] == 5 * 100
+    assert between["processes"] == 1 and between["pss_bytes"] > 2**18
+    assert derived["door_cpu_s_per_1000"] == pytest.approx(between["cpu_s"] / 0.5)
+    # nginx has both ends of each stream; Redis has as many connections as the server wants, however many streams.
+    assert between["fds"] - between["fds_before"] >= (10 if door == "nginx" else 0)
+    assert family() == []
+
+
+@pytest.mark.parametrize("transport", ["poll", "long-poll", "websocket"])
+@pytest.mark.parametrize("door", ["nginx"], indirect=True)
+def test_every_transport_passes_nginx(transport, door):
+    name = "starlette_uvicorn"
+    way = plan.Way(transport, transport, ("--poll-every", "0.1") if transport == "poll" else ())
+    way = way.through(door)
+    one_of_it = plan.Trial(1, 1, "broadcast", ROOT / "loadtest" / "broadcast.py", way, name, LOAD)
+    setting = trial.Setting({name: launch.SERVERS / f"{name}.py"}, conformance=False)
+    record = trial.run(one_of_it, setting)
+    assert (record["state"], record["reason"]) == ("ok", "")
+    assert record["tally"]["seen"] == record["tally"]["due"] == 5 * 100
+
+
+def test_a_door_that_dies_in_mid_trial_is_no_fault_of_the_server(door):
+    program = {"nginx": "nginx.conf", "redis": "redis.conf"}[door]
+    thread = kill_once_there(program, "sseproof.publisher")
+    record = trial.run(one(way=plan.Way("sse", "sse").through(door)), setting(conformance=False))
+    thread.join()
+    assert record["state"] == "failed"
+    assert re.search(r"(nginx|redis-server) (ended|died) .*in the middle of the trial", record["reason"])
+    assert until(lambda: family() == [], 10)
 
 
 def test_a_server_that_misses_a_case_is_measured_and_marked(tmp_path):
@@ -311,10 +358,12 @@ def test_what_a_scenario_allows_is_no_mark():
 
 
 def test_costs_are_per_delivered_event_and_per_stream():
-    found = aftermath.derived(tally(), {"cpu_s": 0.02, "grown_bytes": 4096, "tcp_grown_bytes": 2048})
+    usage = {"cpu_s": 0.02, "grown_bytes": 4096, "tcp_grown_bytes": 2048}
+    found = aftermath.derived(tally(), usage, {"cpu_s": 0.03, "grown_bytes": 8192})
     assert found == {
         "seen_share": 1.0, "server_cpu_s_per_1000": 2.0, "wire_in_bytes_per_event": 100, "wire_out_bytes_per_event": 5,
         "requests_per_event": 0.5, "kib_per_stream": 2.0, "tcp_kib_per_stream": 1.0,
+        "door_cpu_s_per_1000": 3.0, "door_kib_per_stream": 4.0,
     }  # fmt: skip
     nothing = aftermath.derived(tally(deliveries=0, streams=0, due=0), {"cpu_s": None})
     assert set(nothing.values()) == {None}
