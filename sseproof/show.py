@@ -57,9 +57,11 @@ def _tell(console: Console, run: Run) -> None:
         "not judged by any case" if chosen.get("no_conformance") else "",
     ]  # fmt: skip
     console.print(", ".join(filter(None, facts)), soft_wrap=True)
+    from sseproof import tolls  # which tells doors by what is here
+
     for (scenario, way), rows in run.tables.items():
         console.print()
-        console.print(_table(f"{scenario} by {way}", rows))
+        console.print(_table(f"{scenario} by {tolls.name(way)}", rows))
         for row in rows:
             for reason in row.reasons:
                 told = " | ".join(results.visible(f"{row.server}: {reason}", 400).split("\n"))
@@ -108,7 +110,7 @@ def _tell_doors(console: Console, run: Run) -> None:
         title = f"{scenario}: {tolls.name(way)}, held against the same without"
         table = Table(
             title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
-            pad_edge=False, padding=(0, 1, 0, 0),
+            pad_edge=False, padding=0,
         )  # fmt: skip
         heads = [f"{titled(names[0])}\nwithout", "\n\nwith", "\n\nx"]
         heads += [f"{titled(each).removesuffix(' ms')}\nx" for each in names[1:2]]

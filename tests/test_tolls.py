@@ -60,6 +60,13 @@ def test_the_terminal_tells_both_sides_the_ratio_and_what_the_door_took(found, t
     assert title and "\u2026" not in table
 
 
+def test_the_terminals_table_cuts_no_interval(tmp_path):
+    run(tmp_path, *series("starlette_uvicorn", 20.0), *through("starlette_uvicorn", 60.0))
+    table = show.show(tmp_path / "bench.jsonl").partition("held against the same without\n")[2]
+    shown = ["18.0-22.0", "54.0-66.0", "3.00-3.00", "3.00-3.00", "1.00-1.00", "4.00-4.00"]
+    assert shown in [line.split() for line in table.splitlines()]
+
+
 def test_the_page_tells_it_apart_from_what_transports_cost(found, tmp_path):
     html = page.render(sources.read([tmp_path / "bench.jsonl"]))
     section = re.search(r'<section id="doors".*?</section>', html, re.S)[0]
