@@ -131,7 +131,7 @@ def finish(running: Running) -> dict[str, Any]:
             window = tally["window"]
             usage = sampling.within(running.samples, window["from_ns"], window["until_ns"], running.before)
             between = running.passage.usage(window["from_ns"], window["until_ns"])
-            record |= {"usage": usage, "door_usage": between}
+            record |= {"usage": usage} | ({"door_usage": between} if between else {})
             record["derived"] = aftermath.derived(tally, usage, between)
             record["marks"] += aftermath.marks(tally, running.trial.allows)
             record["marks"] += aftermath.unhealthy(running.server, running.open_before)

@@ -29,6 +29,12 @@ def marks_of_the_battery(pytestconfig):
         pytestconfig.addinivalue_line("markers", f"{mark}: the battery's")
 
 
+@pytest.fixture(autouse=True)
+def memory_is_seen_in_a_short_window(monkeypatch):
+    """At its own pace, a look a second, a window of one second may have none."""
+    monkeypatch.setattr(sampling, "MEMORY_EVERY", 2)
+
+
 def setting(**more):
     return trial.Setting({"stdlib_asyncio": launch.SERVERS / "stdlib_asyncio.py"}, **more)
 
