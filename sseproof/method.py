@@ -35,12 +35,12 @@ def facts(found: Sources) -> dict[str, Any]:
         "lags": [] if bench is None else _lags(bench),
         "marks": [] if bench is None else unranked.marks(bench),
         "unranked": [] if bench is None else unranked.tables(bench),
-        "unstable": [] if bench is None else unranked.unstable(bench),
+        "wide": [] if bench is None else unranked.wide(bench),
         "missing": 0 if bench is None else unranked.missing(bench),
         "measured": bench is not None,
         "judged": found.conformance is not None,
         "ranked_from": intervals.RANKED_FROM,
-        "unstable_from": unranked.UNSTABLE,
+        "wide_from": unranked.WIDE,
     }
 
 

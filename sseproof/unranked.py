@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sseproof import pairs, reading
 from sseproof.said import number, said
 
-UNSTABLE = 1.5  # an interval whose ends lie further apart than this is told as unstable
+WIDE = 1.5  # an interval whose ends lie further apart than this is told as wide; *unstable* is a verdict on two runs
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def tables(run: reading.Run) -> list[str]:
     ]
 
 
-def unstable(run: reading.Run) -> list[str]:
+def wide(run: reading.Run) -> list[str]:
     """Name the figures whose interval is wide, each table's first figure only."""
     found = []
     for (scenario, way), rows in run.tables.items():
         for row in rows:
             for name, own in list(row.figures.items())[:1]:
-                if own.trials > 1 and own.high > UNSTABLE * own.low:
+                if own.trials > 1 and own.high > WIDE * own.low:
                     told = f"{pairs.told(own, 1e-6)} ms" if "." in name else pairs.told(own)
                     found.append(said(f"{scenario} by {way}: {row.server}, {name} {told}"))
     return found

@@ -116,12 +116,12 @@ def test_each_reason_is_told_once_with_its_count(tmp_path):
     assert unranked.left_out(found.bench) == 5
 
 
-def test_missing_unranked_and_unstable_are_named(tmp_path):
+def test_missing_unranked_and_wide_are_named(tmp_path):
     told = facts(bench(tmp_path, trial(1, p50_ms=1.0), trial(2, p50_ms=4.0), planned=9))
     assert told["missing"] == 7 and told["unranked"] == ["broadcast by sse"]
-    assert told["unstable"] == ["broadcast by sse: a_b, staleness.p50 2.50 (1.00-4.00) ms"]
+    assert told["wide"] == ["broadcast by sse: a_b, staleness.p50 2.50 (1.00-4.00) ms"]
     steady = facts(bench(tmp_path, *[trial(n, p50_ms=2.0 + n / 100) for n in range(5)]))
-    assert steady["missing"] == 0 and steady["unranked"] == [] and steady["unstable"] == []
+    assert steady["missing"] == 0 and steady["unranked"] == [] and steady["wide"] == []
 
 
 def section(*paths):
