@@ -41,6 +41,8 @@ def facts(found: Sources) -> dict[str, Any]:
         "judged": found.conformance is not None,
         "ranked_from": intervals.RANKED_FROM,
         "wide_from": unranked.WIDE,
+        "doors": "" if bench is None else said(bench.header.get("doors")),
+        "calibration": _calibration(found.calibration),
     }
 
 
@@ -121,6 +123,33 @@ def _lags(run: reading.Run) -> list[dict[str, Any]]:
                 "share": f"{max(shares):.0%}" if shares else "",
             })  # fmt: skip
     return told
+
+
+def _calibration(records: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Give the figures that the generator is held to, and how often what it measured was what the source knew."""
+    if not records:
+        return None
+    header, truths = records[0], [each for each in records if "truth" in each]
+    machine = header["machine"] if isinstance(header["machine"], dict) else {}
+    return {
+        "run": said(header["run"]),
+        "when": said(header["started"]),
+        "cpu": said(machine.get("cpu")),
+        "agreed": sum(each.get("agrees") is True for each in truths),
+        "tried": len(truths),
+        "figures": [
+            {name: said(each[name], 120) for name in ("what", "limit", "verdict")} | {"found": _found(each)}
+            for each in records
+            if each["kind"] == "figure"
+        ],
+    }
+
+
+def _found(figure: Mapping[str, Any]) -> str:
+    median, low, high, trials = (number(figure.get(name)) for name in Interval._fields)
+    if median is None or low is None or high is None or trials is None:
+        return ""
+    return pairs.told(Interval(median, low, high, int(trials)))
 
 
 def _over(records: Sequence[reading.Trial], name: str) -> Interval | None:

@@ -23,6 +23,7 @@ Make one page of a run, or of several: a conformance run and a benchmark are tol
   sseproof report                                     the newest run
   sseproof report 20260101T120000Z-1a2b               that one
   sseproof report 20260101T120000Z-1a2b my-bench      the cases of one, the figures of the other
+  sseproof report my-bench my-calibration             how good the load generator was, too
 
 The page is reports/RUN/index.html, and reports/latest/ points at it.
 exit code: 0 made, 2 usage, 3 no result file could be read, or only some"""
@@ -32,7 +33,9 @@ def write(paths: Iterable[Path], root: Path = environment.ROOT) -> tuple[Path, s
     """Make the report of these runs; returns the page and what it was made of. Raises ResultsError for no run at all."""
     found = sources.read(paths)
     if not found.names:
-        raise results.ResultsError("; ".join(found.problems))
+        raise results.ResultsError(
+            "; ".join(found.problems) or "a calibration alone makes no report: name a run beside it"
+        )
     folder = root / "reports" / results.run_id(found.names[-1])
     files.put(folder / "index.html", page.render(found).encode())
     latest = root / "reports" / "latest"

@@ -1,36 +1,40 @@
-"""The result files that a report is made from, read once: a conformance run, a benchmark, or both.
+"""The result files that a report is made from, read once: a conformance run, a benchmark, a calibration, or all of them.
 
     read([Path("results/RUN")])
 
-A run is a folder of results/: `conformance.jsonl`, `bench.jsonl`, or both. Rule of the file: a file that cannot be read
-is a problem that the report tells, never one that stops it while another file can be read.
+A run is a folder of results/: `conformance.jsonl`, `bench.jsonl`, `calibrate.jsonl`, or some of them. Rules of the file:
+a file that cannot be read is a problem that the report tells, never one that stops it while another file can be read;
+a calibration adds to a report and makes none by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sseproof import reading, results
+from sseproof import figures, reading, results
 from sseproof.ledger import near
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = ("conformance", "bench")
+CALIBRATE = "calibrate"
 
 
 @dataclass
 class Sources:
     """What there is to report: `conformance` as results.read() gives it, `bench` as reading.read(); None is missing.
 
+    `calibration` is the records of how good the load generator is (figures.FIELDS), none where nobody looked.
     `problems` are sentences about what could not be read; `names` are the runs, the newest last.
     """
 
     conformance: pd.DataFrame | None = None
     bench: reading.Run | None = None
+    calibration: Sequence[Mapping[str, Any]] = ()
     names: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -69,7 +73,7 @@ def read(paths: Iterable[Path]) -> Sources:
     """Read runs, each a folder or a file; of two files of one kind the later one goes."""
     found = Sources()
     for path in paths:
-        files = [path / f"{kind}.jsonl" for kind in KINDS] if path.is_dir() else [path]
+        files = [path / f"{kind}.jsonl" for kind in (*KINDS, CALIBRATE)] if path.is_dir() else [path]
         files = [file for file in files if file.is_file()]
         if not files:
             found.problems.append(f"{path.name} holds neither {KINDS[0]}.jsonl nor {KINDS[1]}.jsonl")
@@ -80,7 +84,11 @@ def read(paths: Iterable[Path]) -> Sources:
 
 def _take(found: Sources, file: Path) -> None:
     try:
-        if kind_of(file) == "bench":
+        kind = kind_of(file)
+        if kind == CALIBRATE:
+            found.calibration = results.read_lines(file, figures.FIELDS)
+            return
+        if kind == "bench":
             found.bench = reading.read(file)
             name = found.bench.header["run"]
         else:
@@ -94,11 +102,14 @@ def _take(found: Sources, file: Path) -> None:
 
 
 def kind_of(file: Path) -> str:
-    """Say whether a file is of a benchmark, by its name or, where that tells nothing, by its header."""
-    if file.stem in KINDS:
+    """Say which kind of results a file holds, by its name or, where that tells nothing, by its header."""
+    if file.stem in (*KINDS, CALIBRATE):
         return file.stem
     try:
         with file.open("rb") as lines:
-            return "bench" if b'"planned"' in lines.readline(1_000_000) else "conformance"
+            header = lines.readline(1_000_000)
+        if b'"planned"' not in header:
+            return "conformance"
+        return "bench" if b'"servers"' in header else CALIBRATE
     except OSError as error:
         raise results.ResultsError(f"cannot read {file}: {error.strerror}") from None

@@ -124,8 +124,61 @@ def test_missing_unranked_and_wide_are_named(tmp_path):
     assert steady["missing"] == 0 and steady["unranked"] == [] and steady["wide"] == []
 
 
+def calibration(folder, *lines, **header):
+    folder.mkdir(exist_ok=True)
+    path = folder / "calibrate.jsonl"
+    top = {name: HEADER[name] for name in ("kind", "format", "started", "seed", "machine")}
+    lines = [top | {"run": "cal", "planned": 3} | header, *lines]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def bout(**more):
+    told = {"kind": "bout", "purpose": "truth", "block": 0, "state": "ok", "reason": "", "client": "ours"}
+    return told | {"mode": "stall", "truth": []} | more
+
+
+def figure(what, verdict, **found):
+    return {"kind": "figure", "what": what, "limit": "at most 1.3", "verdict": verdict} | found
+
+
+def test_a_calibration_tells_what_the_generator_is_held_to(tmp_path):
+    path = calibration(
+        tmp_path, bout(agrees=False), bout(agrees=True),
+        figure("CPU", "met", median=1.2, low=1.1, high=1.25, trials=5), figure("streams", "not measured"),
+    )  # fmt: skip
+    bench(tmp_path, trial(1))
+    found = sources.read([tmp_path])
+    assert (found.names, found.problems) == (["r"], [])
+    told = method.facts(found)["calibration"]
+    assert (told["run"], told["cpu"], told["agreed"], told["tried"]) == ("cal", "a cpu", 1, 2)
+    assert [list(each.values()) for each in told["figures"]] == [
+        ["CPU", "at most 1.3", "met", "1.20 (1.10-1.25)"], ["streams", "at most 1.3", "not measured", ""],
+    ]  # fmt: skip
+    html = section(tmp_path)
+    assert "in 1 of 2 tries" in html and "1.20 (1.10-1.25)" in html and "nox -s calibrate" not in html
+    renamed = path.rename(tmp_path / "mine.jsonl")
+    assert sources.kind_of(renamed) == "calibrate"
+
+
+def test_a_calibration_that_was_cut_short_or_is_hostile_is_told_as_that(tmp_path):
+    given = bench(tmp_path, trial(1))
+    html = section(given, calibration(tmp_path / "cut"))
+    assert "cut short before its figures" in html and "not held against a known truth" in html
+    html = section(
+        given, calibration(tmp_path / "bad", figure(HOSTILE, [HOSTILE], median="x"), run=HOSTILE, machine=3)
+    )
+    assert "<script>alert" not in html and "&lt;script&gt;" in html
+
+
 def section(*paths):
     return page.render(sources.read(paths)).partition('<section id="method"')[2].partition("</section>")[0]
+
+
+def test_a_door_that_was_gone_through_is_not_among_what_was_not_measured(tmp_path):
+    assert "a proxy, a broker. Client" in section(bench(tmp_path / "a", trial(1)))
+    html = section(bench(tmp_path / "b", trial(1), doors={"nginx": "nginx version: 1"}))
+    assert "per server file. Client" in html
 
 
 def test_the_page_says_how_and_what_is_not_there(tmp_path):

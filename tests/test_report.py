@@ -1,5 +1,6 @@
 """The report as a command: which runs it takes, where it puts the page, what it says of files it cannot read."""
 
+import json
 import os
 from pathlib import Path
 
@@ -71,6 +72,23 @@ def test_a_file_that_holds_no_results_is_no_traceback(root, capsys, content):
     assert report.main(["foreign"], root) == 3
     assert capsys.readouterr().err.startswith("sseproof report: ")
     assert list((root / "reports").iterdir()) == []
+
+
+def test_a_calibration_alone_makes_no_report_and_says_what_does(root, capsys):
+    folder = root / "results" / "cal"
+    folder.mkdir(parents=True)
+    line = {
+        "kind": "header",
+        "format": 1,
+        "run": "cal",
+        "started": "",
+        "machine": {},
+        "seed": 1,
+        "planned": 0,
+    }
+    (folder / "calibrate.jsonl").write_text(json.dumps(line) + "\n")
+    assert report.main(["cal"], root) == 3
+    assert "a calibration alone makes no report: name a run beside it" in capsys.readouterr().err
 
 
 def test_a_runs_name_from_a_file_stays_within_reports(root, capsys):
