@@ -143,7 +143,10 @@ def test_no_part_of_a_refused_body_is_taken_for_a_request(server, target, framin
     else:
         pieces = chunked([*body_of(LIMITS[target]), smuggled])
         stream = sent(server, head(target, "Transfer-Encoding: chunked"), *pieces)
-    assert len(statuses(stream, within_s=0.2)) <= 1
+    for _ in range(2):
+        server.json("GET", "/json/about")  # who comes later is answered: so a busy server has had its turn
+        found = statuses(stream, within_s=0.1)
+    assert len(found) <= 1
 
 
 UNREADABLE = {

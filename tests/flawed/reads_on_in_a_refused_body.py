@@ -16,8 +16,10 @@ class Connection(stdlib_asyncio.Connection):
         if self.http.their_state is not h11.SEND_BODY:
             return await super().linger()
         rest, _ = self.http.trailing_data
+        while b"GET " not in rest and (more := await self.reader.read(2**16)):
+            rest += more
         self.http = h11.Connection(h11.SERVER)
-        self.http.receive_data(rest.lstrip())
+        self.http.receive_data(rest[rest.find(b"GET ") :])
         await self.serve()
 
 
