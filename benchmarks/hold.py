@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from sseproof import bout, sampling
 from sseproof.client import Client
+from sseproof.figures import CONNECTS_PER_S, KIB_PER_STREAM
 from sseproof.launch import SERVERS, launch
 from sseproof.leashed import Leashed
 from sseproof.load import locust_environ
@@ -27,7 +28,6 @@ from sseproof.load import locust_environ
 ROOT = Path(__file__).resolve().parents[1]
 TOPIC = "held"
 LIMIT_S = 60.0
-KIB_PER_STREAM, STREAMS_PER_S = 20.0, 2000.0
 
 
 def hold(streams: int) -> dict[str, float]:
@@ -70,7 +70,9 @@ def watched(server, locust, streams: int) -> float:
                 early = there, now_s
             if there >= streams:
                 (few, from_s), (many, until_s) = first, early
-                return (many - few) / (until_s - from_s) if until_s > from_s else float("inf")
+                if until_s == from_s:
+                    raise SystemExit(f"{streams:,} streams came between two looks: too few to tell a rate")
+                return (many - few) / (until_s - from_s)
             time.sleep(0.05)
     raise SystemExit(f"not all of {streams:,} streams were open in {LIMIT_S:g} s: {locust.last_words(8)}")
 
@@ -86,9 +88,9 @@ def main() -> int:
     kib, server_kib = ((many[side] - few[side]) / more for side in ("generator", "server"))
     print(f"{streams:,} quiet streams on the reference, in one generator process")
     print(f"  generator  {kib:6.1f} KiB a stream, at most {KIB_PER_STREAM:g}")
-    print(f"  opened     {many['per_s']:6,.0f} streams a second, at least {STREAMS_PER_S:,.0f}")
+    print(f"  opened     {many['per_s']:6,.0f} streams a second, at least {CONNECTS_PER_S:,.0f}")
     print(f"  server     {server_kib:6.1f} KiB a stream, kernel's sockets not counted")
-    return int(kib > KIB_PER_STREAM or many["per_s"] < STREAMS_PER_S)
+    return int(kib > KIB_PER_STREAM or many["per_s"] < CONNECTS_PER_S)
 
 
 if __name__ == "__main__":

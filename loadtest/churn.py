@@ -50,11 +50,11 @@ class Visitor(Stayer):
         self.timer.start(then, *args)
 
     def go(self, looked=False):
-        if self.channel.client.expected is None and not looked:
-            # After a stall of this process the timer is due together with what has come: that is read first.
-            self.timer.close()
-            return self.after(0.01, self.go, True)
         if self.channel.client.expected is None:
+            if not looked:
+                # After a stall of this process the timer is due together with what has come: that is read first.
+                self.timer.close()
+                return self.after(0.01, self.go, True)
             self.tally.fail("visit: a client went without having seen an event")
         Visitor.visits += 1
         self.channel.close()

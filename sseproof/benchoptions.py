@@ -135,8 +135,7 @@ def _planned(given: argparse.Namespace, root: Path, records: Sequence[Mapping[st
     try:
         versions = {door: passage.version(door) for door in doors}
     except pytest.UsageError as error:
-        # The battery's options are called so; here it is this command's.
-        raise UsageError(str(error).replace("--proxy nginx", "--via nginx")) from None
+        raise UsageError(str(error)) from None
     _enough_files(trials, given.processes)
     made = [record for record in records if record["kind"] == "trial"]
     last = {record["number"]: record["state"] for record in made}
@@ -163,7 +162,7 @@ def _enough_files(trials: Sequence[plan.Trial], processes: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     def files(trial: plan.Trial) -> int:
-        return trial.load.users * (2 if trial.way.door == "nginx" else 1) + SPARE_FILES
+        return trial.load.users * (passage.NGINX_FILES if trial.way.door == "nginx" else 1) + SPARE_FILES
 
     most = max(trials, key=files)
     needed, who = files(most), "nginx" if most.way.door == "nginx" else "a server"

@@ -16,6 +16,7 @@ from sseproof import charts, histogram, shown
 from sseproof.canvas import plain
 from sseproof.charts import Point, Strip
 from sseproof.pairs import SCENARIO
+from sseproof.plan import split
 from sseproof.reading import REFERENCE, Row, Run
 from sseproof.show import number
 from sseproof.shown import Chart, cell, scaled, share, way_name, words
@@ -35,9 +36,8 @@ Found = Mapping[str, Mapping[str, Row]]
 def polling(run: Run) -> dict[str, Any]:
     """Give the section: charts for one server, those of the others, the table, and what has no point and why."""
     found: dict[str, dict[str, Row]] = {}
-    ways = {
-        way for scenario, way in run.tables if scenario == SCENARIO and "@" not in way
-    }  # those are in tolls.py
+    # Those through a door are in tolls.py.
+    ways = {way for scenario, way in run.tables if scenario == SCENARIO and not split(way)[1]}
     for way in sorted(ways, key=shown.way_order):
         for row in run.tables[SCENARIO, way]:
             found.setdefault(row.server, {})[way] = row
@@ -175,7 +175,7 @@ def _table(found: Found) -> list[dict[str, Any]]:
 def _row(way: str, row: Row) -> dict[str, str]:
     own = {key: cell(scaled(row.costs.get(name), scale)) for key, (name, scale, *_) in COSTS.items()}
     for q in ("p50", "p99"):
-        own[q] = cell(scaled(row.figures.get(f"staleness.{q}"), 1e-6), void=shown.is_void(row))
+        own[q] = cell(scaled(row.figures.get(f"staleness.{q}"), 1e-6), void=row.void)
     why = "; ".join(plain(each, 120) for each in row.reasons)
     return own | {
         "way": way_name(way),

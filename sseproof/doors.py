@@ -41,8 +41,11 @@ class Door:
                 raise pytest.UsageError(f"{self.words} needs the package {module}: pip install {module}")
         return path
 
-    def program(self) -> str:
-        """Give the program's path. Raises pytest.UsageError, with what to do, where it is missing."""
+    def program(self, words: str = "") -> str:
+        """Give the program's path. Raises pytest.UsageError, with what to do, where it is missing.
+
+        `words` are the options that ask for it, where they are not the battery's.
+        """
         given = os.environ.get(self.variable)
         if given and not shutil.which(given):
             raise pytest.UsageError(f"{self.variable} is {given!r}, expected a program that can be run")
@@ -54,7 +57,7 @@ class Door:
         if not path:
             names = " or ".join(self.programs)
             raise pytest.UsageError(
-                f"{self.words} needs {names}, which is not installed: apt-get install {self.package}"
+                f"{words or self.words} needs {names}, which is not installed: apt-get install {self.package}"
                 f" (or name one in {self.variable})"
             )
         return path

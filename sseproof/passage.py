@@ -18,14 +18,14 @@ from sseproof.nginx_process import BENCHED, Nginx
 from sseproof.redis_process import Redis
 
 PROGRAMS = {"nginx": DOORS["proxy"], "redis": DOORS["broker"]}
-_CONNECTIONS = 2  # of nginx for each client: its own and the server's
+WORDS = {"nginx": "--via nginx", "redis": "--broker redis"}
+NGINX_FILES = 2  # that nginx opens for each client: its connection and the server's
 
 
 def version(door: str) -> str:
     """Give what a door's program says of its version. Raises pytest.UsageError, with what to do, where it is missing."""
-    found = subprocess.run(
-        [PROGRAMS[door].program(), "-v"], capture_output=True, text=True, timeout=10, check=True
-    )
+    program = PROGRAMS[door].program(WORDS[door])
+    found = subprocess.run([program, "-v"], capture_output=True, text=True, timeout=10, check=True)
     return (found.stdout + found.stderr).strip()
 
 
@@ -57,7 +57,7 @@ class Passage:
         """Lead clients to a server, which is up."""
         port = server.port
         if self.door == "nginx":
-            most = _CONNECTIONS * self._clients + 64
+            most = NGINX_FILES * self._clients + 64
             upstream = (server.host, server.port)
             self._process = Nginx(upstream, BENCHED, connections=most, cores=self._cores)
             port = self._process.ports["bench"]
@@ -73,10 +73,7 @@ class Passage:
 
     def look(self) -> None:
         """Raise LaunchError when the door has ended, though nobody stopped it."""
-        lost = (
-            self._process.lost() if isinstance(self._process, Nginx) else self._process and self._process.lost
-        )
-        if lost and self._process is not None:
+        if self._process is not None and self._process.lost():
             raise self._process.died("trial")
 
     def usage(self, from_ns: int, until_ns: int) -> dict[str, Any]:

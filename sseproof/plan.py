@@ -1,8 +1,9 @@
 """What a benchmark run does, as data: scenarios and profiles from loadtest/scenarios.toml, trials in a random order.
 
 A *way* is a transport as a scenario uses it (`poll-1s` is polling once a second), `sse@nginx` the same way through a
-*door*: a proxy before the server, or a broker behind it. A run is cut into blocks: of each way, all servers are measured in the same blocks, so that servers can be compared pair by pair under the same
-conditions, and within a block the order is by chance. A way with fewer trials than others is spread over the blocks.
+*door*: a proxy before the server, or a broker behind it. A run is cut into blocks: of each way, all servers are
+measured in the same blocks, so that they can be compared pair by pair under the same conditions, and within a block
+the order is by chance. A way with fewer trials than others is spread over the blocks.
 Rule of the file: it starts nothing, and the same seed gives the same plan, so that `--resume` finds its place.
 
 It has more lines than most because reading a table strictly means a sentence for each way it can be wrong.
@@ -22,7 +23,6 @@ from sseproof.ledger import near
 PROFILES = ("quick", "full", "soak")
 REQUIRED = ("file", "shows", "transports", "profiles")
 TRANSPORTS = ("sse", "poll", "long-poll", "websocket")
-DOORS = ("nginx", "redis")
 
 
 class PlanError(Exception):
@@ -67,6 +67,12 @@ class Way:
     def through(self, door: str) -> Way:
         """Give this way through a door."""
         return replace(self, name=f"{self.name}@{door}", door=door)
+
+
+def split(way: str) -> tuple[str, str]:
+    """Part a way's name from its door's: "sse@nginx" is "sse" and "nginx", "sse" is "sse" and ""."""
+    direct, _, door = way.partition("@")
+    return direct, door
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -67,13 +68,13 @@ class _AskingUser(SocketUser):
         """Give how long to wait with the first question."""
         return 0.0
 
-    def _again(self, seconds: float) -> None:
-        """Ask next after so many seconds."""
+    def _again(self, seconds: float, then: Callable[[], None] | None = None) -> None:
+        """Ask next after so many seconds, in place of what was to come before."""
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()
             self._timer = gevent.get_hub().loop.timer(seconds)
-            self._timer.start(self._ask)
+            self._timer.start(then or self._ask)
 
     def _ask(self) -> None:
         assert self._address is not None
@@ -106,12 +107,16 @@ class _AskingUser(SocketUser):
         """Ask on a new connection: at once where a kept one was closed under the question, else after a pause."""
         was_asking, self._is_asking = self._is_asking, False
         if was_asking and self._is_reused and kind in ("end", "cut", "headers"):
-            self._again(0.0)
+            self._again(0.0, self._repeat)
         elif why or was_asking:
             self.tally.fail(f"{kind}: {why or 'the connection was closed without an answer'}")
             self._again(self.pause_s())
         elif self.wait_s:
             self._again(self.pause_s())
+
+    def _repeat(self) -> None:
+        """Ask what a closed connection has left without an answer."""
+        self._ask()
 
     def pause_s(self) -> float:
         """Give how long to wait after a failure."""
@@ -141,6 +146,11 @@ class PollUser(_AskingUser):
         self._again(self._next_s - now_s)
         if not self._is_asking:
             super()._ask()
+
+    def _repeat(self) -> None:
+        """Ask again at once, and next when that was due anyway: else a poll would be left out."""
+        self._again(max(0.0, self._next_s - time.monotonic()))
+        super()._ask()
 
     def pause_s(self) -> float:
         """Give the time to the next poll, but no less than after any failure."""

@@ -45,6 +45,11 @@ class Row:
         """How many trials the run planned of it."""
         return int(self.trials[0]["load"]["trials"])
 
+    @property
+    def void(self) -> bool:
+        """Tell whether loss took the latency away."""
+        return not self.figures and bool(self.due)
+
 
 @dataclass(frozen=True)
 class Run:

@@ -65,7 +65,6 @@ class Redis:
     def alive(self) -> bool:
         return self._process is not None and self._process.alive
 
-    @property
     def lost(self) -> bool:
         """Tell whether it has died although nobody has stopped it."""
         return not self.stopped and not self.alive

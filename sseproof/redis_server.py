@@ -38,7 +38,7 @@ def redis(pytestconfig: pytest.Config) -> Iterator[Redis]:
     started = of_run(pytestconfig)
     started.start()
     yield started
-    lost = started.died() if started.lost else None
+    lost = started.died() if started.lost() else None
     started.start()
     if lost:
         raise lost

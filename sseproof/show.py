@@ -20,6 +20,7 @@ from rich.text import Text
 from sseproof import environment, intervals, reading, results
 from sseproof.intervals import Interval
 from sseproof.ledger import near
+from sseproof.plan import split
 from sseproof.reading import Row, Run
 from sseproof.terminal import coloured, recorder
 from sseproof.terminal import width as wide
@@ -57,11 +58,9 @@ def _tell(console: Console, run: Run) -> None:
         "not judged by any case" if chosen.get("no_conformance") else "",
     ]  # fmt: skip
     console.print(", ".join(filter(None, facts)), soft_wrap=True)
-    from sseproof import tolls  # which tells doors by what is here
-
     for (scenario, way), rows in run.tables.items():
         console.print()
-        console.print(_table(f"{scenario} by {tolls.name(way)}", rows))
+        console.print(_table(f"{scenario} by {named(way)}", rows))
         for row in rows:
             for reason in row.reasons:
                 told = " | ".join(results.visible(f"{row.server}: {reason}", 400).split("\n"))
@@ -81,18 +80,12 @@ def _tell(console: Console, run: Run) -> None:
 
 def _table(title: str, rows: Sequence[Row]) -> Table:
     names = [*(rows[0].trials[0].get("figures") or reading.FIGURES)][:2]
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
-        pad_edge=False, padding=(0, 1, 0, 0),
-    )  # fmt: skip
-    table.add_column("server\nrank", no_wrap=True)
-    for head in (*map(titled, names), "x ref", "seen\nof due", "CPU ms\n/1,000", "per\nevent"):
-        table.add_column(head, justify="right", no_wrap=True)
+    heads = ["server\nrank", *map(titled, names), "x ref", "seen\nof due", "CPU ms\n/1,000", "per\nevent"]
+    table = _empty(title, heads, padding=(0, 1, 0, 0))
     for row in rows:
-        void = not row.figures and bool(row.due)
         table.add_row(
             Text(f"{row.server}\n").append(row.rank or "not ranked", "" if row.rank else "dim"),
-            *(_cell(row.figures.get(name), scale(name), void=void) for name in names),
+            *(_cell(row.figures.get(name), scale(name), void=row.void) for name in names),
             _cell(row.ratio),
             share(row.seen, row.due),
             _cell(row.costs.get("server_cpu_s_per_1000"), 1e3),
@@ -101,34 +94,50 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
     return table
 
 
+def _empty(title: str, heads: Sequence[str], padding: tuple[int, int, int, int]) -> Table:
+    """Give a table without rows: words to the left in the first column, figures to the right in the others."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
+        pad_edge=False, padding=padding,
+    )  # fmt: skip
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="right" if place else "left", no_wrap=True)
+    return table
+
+
+def named(way: str) -> str:
+    """Name a way with its door in words: "sse through nginx"."""
+    direct, door = split(way)
+    return f"{direct} {through(door)}" if door else direct
+
+
+def through(door: str) -> str:
+    """Give the words for a way's door."""
+    return "on Redis" if door == "redis" else f"through {door}"
+
+
 def _tell_doors(console: Console, run: Run) -> None:
     from sseproof import tolls  # which tells it by what is here
 
-    for (scenario, way), found in tolls.read(run).items():
-        names = tolls.names([toll.row for toll in found])[:3]
-        console.print()
-        title = f"{scenario}: {tolls.name(way)}, held against the same without"
-        table = Table(
-            title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
-            pad_edge=False, padding=0,
-        )  # fmt: skip
-        heads = [f"{titled(names[0])}\nwithout", "\n\nwith", "\n\nx"]
+    for crossing in tolls.read(run):
+        names = crossing.names[:3]
+        heads = ["\n\nserver", f"{titled(names[0])}\nwithout", "\n\nwith", "\n\nx"]
         heads += [f"{titled(each).removesuffix(' ms')}\nx" for each in names[1:2]]
-        heads += ["server's\nCPU\nx", f"{tolls.split(way)[1]}'s\nCPU ms\n/1,000"]
-        table.add_column("\n\nserver", no_wrap=True)
-        for head in heads:
-            table.add_column(head, justify="right", no_wrap=True)
-        for toll in found:
-            first, void = toll.figures[names[0]], not toll.row.figures and bool(toll.row.due)
+        heads += ["server's\nCPU\nx", f"{crossing.door}'s\nCPU ms\n/1,000"]
+        title = f"{crossing.scenario}: {named(crossing.way)}, held against the same without"
+        table = _empty(title, heads, padding=(0, 0, 0, 0))
+        for toll in crossing.tolls:
+            first = toll.figures[names[0]]
             table.add_row(
                 toll.server,
                 _cell(first.direct, scale(names[0])),
-                _cell(first.through, scale(names[0]), void=void),
+                _cell(first.through, scale(names[0]), void=toll.row.void),
                 *(_cell(toll.figures[name].ratio) for name in names),
                 _cell(toll.own, 1e3),
             )
+        console.print()
         console.print(table)
-        console.print(f"  {tolls.sentence(run, scenario, way, found)}", soft_wrap=True)
+        console.print(f"  {tolls.sentence(crossing)}", soft_wrap=True)
 
 
 def titled(name: str) -> str:

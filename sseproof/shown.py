@@ -109,11 +109,6 @@ def share(row: Row) -> str:
     return f"{show.share(row.seen, row.due).replace('%', ' %')} seen"
 
 
-def is_void(row: Row) -> bool:
-    """Tell whether loss took the latency away."""
-    return not row.figures and bool(row.due)
-
-
 def rank(row: Row) -> str:
     """Tell a row's rank, ties as ties."""
     return f"rank {row.rank}" if row.rank else "not ranked"

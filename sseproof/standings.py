@@ -155,7 +155,7 @@ def _note(row: Row) -> str:
 def _instead(row: Row) -> str:
     """Say in a few words why a server has no figure."""
     reason = plain(row.reasons[0], 48) if row.reasons else "no trial gave this figure"
-    return f"void: {reason}" if shown.is_void(row) else reason
+    return f"void: {reason}" if row.void else reason
 
 
 def _table(run: Run, broadcast: Sequence[Row]) -> list[dict[str, str]]:
@@ -179,9 +179,9 @@ def _table(run: Run, broadcast: Sequence[Row]) -> list[dict[str, str]]:
             "seen": shown.DASH,
         }
         if row := by_scenario.get("broadcast", {}).get(name):
-            void = shown.is_void(row)
             own |= {
-                q: cell(scaled(row.figures.get(f"staleness.{q}"), 1e-6), void=void) for q in ("p50", "p99")
+                q: cell(scaled(row.figures.get(f"staleness.{q}"), 1e-6), void=row.void)
+                for q in ("p50", "p99")
             }
             own |= {
                 "rank": row.rank or "not ranked",

@@ -15,11 +15,11 @@ from typing import Any
 from sseproof import intervals, pairs, reading, show, shown
 from sseproof.canvas import plain
 from sseproof.intervals import Interval
+from sseproof.plan import split
 from sseproof.reading import Row, Run
 from sseproof.show import number
 from sseproof.shown import cell, scaled
 
-DOORS = {"nginx": "through nginx", "redis": "on Redis"}
 PROGRAMS = {"nginx": "nginx", "redis": "Redis"}
 OWN = "door_cpu_s_per_1000"
 
@@ -28,21 +28,14 @@ OWN = "door_cpu_s_per_1000"
 class Pair:
     """A figure without the door and through it, and the second divided by the first; None where there is none."""
 
-    direct: Interval | None
-    through: Interval | None
-    ratio: Interval | None
-
-    @property
-    def side(self) -> int:
-        """Give 1 or -1 where the door certainly makes it more or less, else 0."""
-        if self.ratio is None or self.ratio.trials < intervals.RANKED_FROM:
-            return 0
-        return (self.ratio.low > 1) - (self.ratio.high < 1)
+    direct: Interval | None = None
+    through: Interval | None = None
+    ratio: Interval | None = None
 
 
 @dataclass(frozen=True)
 class Toll:
-    """One server in one way of a scenario. `own` is the door's CPU, in seconds for 1,000 deliveries."""
+    """What one server's figures are on both sides. `own` is the door's CPU, in seconds for 1,000 deliveries."""
 
     server: str
     figures: Mapping[str, Pair]
@@ -50,69 +43,55 @@ class Toll:
     row: Row
 
 
-def split(way: str) -> tuple[str, str]:
-    """Give a way without its door, and the door: "sse@nginx" is "sse", "nginx"."""
-    direct, _, door = way.partition("@")
-    return direct, door
+@dataclass(frozen=True)
+class Crossing:
+    """One way of a scenario through a door: `names` of its figures, the first it is ranked by, their ratios, the servers."""
+
+    scenario: str
+    way: str  # "sse@nginx"
+    names: Sequence[str]
+    ratios: Mapping[str, pairs.Ratio | None]
+    tolls: Sequence[Toll]
+
+    @property
+    def door(self) -> str:
+        return split(self.way)[1]
 
 
-def is_direct(way: str) -> bool:
-    return not split(way)[1]
+def read(run: Run) -> list[Crossing]:
+    """Give what each door costs, each way through it by itself, its servers in the order of their names."""
+    return [
+        _crossing(run, scenario, way, rows) for (scenario, way), rows in run.tables.items() if split(way)[1]
+    ]
 
 
-def name(way: str) -> str:
-    """Name a way with its door in words: "sse through nginx"."""
-    direct, door = split(way)
-    return f"{direct} {DOORS.get(door, f'through {door}')}" if door else direct
+def _crossing(run: Run, scenario: str, way: str, rows: Sequence[Row]) -> Crossing:
+    direct, seed = split(way)[0], int(run.header["seed"])
+    first = [*(rows[0].trials[0].get("figures") or reading.FIGURES)][:2]
+    names = list(dict.fromkeys([*first, pairs.CPU, pairs.BYTES]))
 
+    def side(way: str, name: str) -> dict[str, Interval]:
+        found = pairs.values(run, way, name, scenario)
+        return {server: intervals.interval(list(own.values()), seed) for server, own in found.items()}
 
-def names(rows: Sequence[Row]) -> list[str]:
-    """Give what is told of a scenario: the two figures it ranks by, the server's CPU, the bytes."""
-    own = [*(rows[0].trials[0].get("figures") or reading.FIGURES)][:2]
-    return list(dict.fromkeys([*own, pairs.CPU, pairs.BYTES]))
+    without, through = ({name: side(each, name) for name in names} for each in (direct, way))
+    ratios = {name: pairs.ratio(run, way, direct, name, scenario) for name in names}
+    own = side(way, OWN)
 
+    def pair(server: str, name: str) -> Pair:
+        ratio = found.by_server.get(server) if (found := ratios[name]) else None
+        return Pair(without[name].get(server), through[name].get(server), ratio)
 
-def read(run: Run) -> dict[tuple[str, str], list[Toll]]:
-    """Give what each door costs, by scenario and way ("sse@nginx"), in the order of the servers' names."""
-    found = {}
-    for (scenario, way), rows in run.tables.items():
-        if is_direct(way):
-            continue
-        told = names(rows)
-        figures = {each: _pairs(run, scenario, way, each) for each in told}
-        own, seed = pairs.values(run, way, OWN, scenario), int(run.header["seed"])
-        found[scenario, way] = [
-            Toll(
-                row.server,
-                {each: figures[each].get(row.server, Pair(None, None, None)) for each in told},
-                intervals.interval(list(own[row.server].values()), seed) if row.server in own else None,
-                row,
-            )
-            for row in sorted(rows, key=lambda row: row.server)
-        ]
-    return found
-
-
-def _pairs(run: Run, scenario: str, way: str, figure: str) -> dict[str, Pair]:
-    seed = int(run.header["seed"])
-    through = pairs.values(run, way, figure, scenario)
-    direct = pairs.values(run, split(way)[0], figure, scenario)
-    return {
-        server: Pair(
-            intervals.interval(list(direct[server].values()), seed) if server in direct else None,
-            intervals.interval(list(through[server].values()), seed) if server in through else None,
-            intervals.ratio(through[server], direct[server], seed)
-            if server in through and server in direct
-            else None,
-        )
-        for server in {*through, *direct}
-    }
+    tolls = [
+        Toll(row.server, {name: pair(row.server, name) for name in names}, own.get(row.server), row)
+        for row in sorted(rows, key=lambda row: row.server)
+    ]
+    return Crossing(scenario, way, names, ratios, tolls)
 
 
 def section(run: Run) -> dict[str, Any] | None:
     """Give the page's section: a table with a sentence above it for each way through a door; None without one."""
-    found = read(run)
-    tables = [_table(run, scenario, way, tolls) for (scenario, way), tolls in found.items()]
+    tables = [_table(crossing) for crossing in read(run)]
     return {"tables": tables, "programs": _programs(run)} if tables else None
 
 
@@ -121,45 +100,46 @@ def _programs(run: Run) -> list[str]:
     return [plain(str(each), 120) for each in given.values()] if isinstance(given, Mapping) else []
 
 
-def _table(run: Run, scenario: str, way: str, tolls: Sequence[Toll]) -> dict[str, Any]:
-    direct, door = split(way)
-    told = names([toll.row for toll in tolls])
+def _table(crossing: Crossing) -> dict[str, Any]:
+    names, door = crossing.names, crossing.door
     rows = []
-    for toll in tolls:
-        first, size = toll.figures[told[0]], show.scale(told[0])
+    for toll in crossing.tolls:
+        first, size = toll.figures[names[0]], show.scale(names[0])
         rows.append({
             "server": plain(toll.server),
             "direct": cell(scaled(first.direct, size)),
-            "through": cell(scaled(first.through, size), void=shown.is_void(toll.row)),
-            "ratios": [cell(toll.figures[each].ratio) for each in told],
+            "through": cell(scaled(first.through, size), void=toll.row.void),
+            "ratios": [cell(toll.figures[each].ratio) for each in names],
             "own": cell(scaled(toll.own, 1e3)),
             "seen": f"{toll.row.seen:,} of {toll.row.due:,}" if toll.row.due else shown.DASH,
             "why": "; ".join(plain(each, 120) for each in toll.row.reasons),
         })  # fmt: skip
     return {
-        "title": f"{scenario}: {shown.way_name(direct)} {DOORS.get(door, f'through {door}')}",
+        "title": f"{crossing.scenario}: {shown.way_name(split(crossing.way)[0])} {show.through(door)}",
         "door": PROGRAMS.get(door, door),
-        "heads": [show.titled(each).replace("\n", " ") for each in told[:2]],
-        "said": sentence(run, scenario, way, tolls),
+        "heads": [_label(each) for each in names[:2]],
+        "said": sentence(crossing),
         "rows": rows,
     }
 
 
-def sentence(run: Run, scenario: str, way: str, tolls: Sequence[Toll]) -> str:
+def _label(name: str) -> str:
+    return show.titled(name).replace("\n", " ")
+
+
+def sentence(crossing: Crossing) -> str:
     """Say what a door costs over all servers, and whether enough trials say so."""
-    direct, door = split(way)
-    first, *_ = told = names([toll.row for toll in tolls])
-    ratios = {each: pairs.ratio(run, way, direct, each, scenario) for each in (first, pairs.CPU)}
-    if (found := ratios[first]) is None:
+    first = crossing.names[0]
+    if (found := crossing.ratios[first]) is None:
         return "No trial without a mark has its like on the other side: nothing can be said."
-    label = show.titled(told[0]).replace("\n", " ").removesuffix(" ms")
-    words = [f"{label} is {pairs.told(found.found)} times that without it"]
-    if cpu := ratios[pairs.CPU]:
+    words = [f"{_label(first).removesuffix(' ms')} is {pairs.told(found.found)} times that without it"]
+    if cpu := crossing.ratios[pairs.CPU]:
         words.append(f"the server's CPU {pairs.told(cpu.found)} times")
-    own = [toll.own.median for toll in tolls if toll.own]
+    own = [toll.own.median for toll in crossing.tolls if toll.own]
     if own:
         took = number(float(median(own)) * 1e3)
-        words.append(f"{PROGRAMS.get(door, door)} itself takes {took} ms of CPU for 1,000 deliveries")
+        program = PROGRAMS.get(crossing.door, crossing.door)
+        words.append(f"{program} itself takes {took} ms of CPU for 1,000 deliveries")
     least = min((each.trials for each in found.by_server.values()), default=0)
     sure = "" if least >= intervals.RANKED_FROM else (
         f" With {least} pair{'s' * (least != 1)} of trials a server this is a first look: a verdict takes "

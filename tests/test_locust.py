@@ -474,3 +474,36 @@ def test_the_documents_examples_are_locustfiles(tmp_path):
         [sys.executable, "-m", "locust", "-f", files, "--list"], capture_output=True, text=True, timeout=60
     )
     assert set(listed.stdout.split()[2:]) == {"Listener", "Talker", "Poller", "LongPoller", "Socket"}
+
+
+REPEATED = """
+import time
+from locust.env import Environment
+from sseproof.locust import PollUser
+from sseproof.reactor import Address
+
+class Listener(PollUser):
+    poll_every = 5.0
+
+class Line:
+    is_open, asked = True, []
+    def ask(self, *_): self.asked.append("on the kept connection")
+    def open(self, *_): self.asked.append("on a new one")
+
+user, line, told = Listener(Environment()), Line(), []
+user.channel, user._address = line, Address(2, "127.0.0.1", 80, "127.0.0.1")
+user._again = lambda seconds, then=None: told.append((seconds, then))
+user._next_s = time.monotonic()
+user._ask()
+due_s, line.is_open = user._next_s, False
+user.ended(None, "end")
+told[-1][1]()
+assert line.asked == ["on the kept connection", "on a new one"], line.asked
+assert user._next_s == due_s and 0 < told[-1][0] <= 5, (told, user._next_s - due_s)
+"""
+
+
+def test_a_poll_that_is_asked_again_shifts_no_later_one():
+    """uvicorn closes what was idle for 5 s, just when one who polls every 5 s asks again."""
+    done = subprocess.run([sys.executable, "-c", REPEATED], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

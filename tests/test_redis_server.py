@@ -53,10 +53,10 @@ def test_what_it_has_acknowledged_is_there_when_it_is_started_again_on_its_port(
     with Redis(program) as redis:
         port, id = redis.port, redis.ask("XADD", "s", "*", "data", "größe")
         getattr(redis, end)()
-        assert (redis.alive, redis.lost) == (False, False)
+        assert (redis.alive, redis.lost()) == (False, False)
         redis.start()
         assert redis.ask("XRANGE", "s", "-", "+").splitlines() == [id, "data", "größe"]
-        assert (redis.port, redis.lost) == (port, False)
+        assert (redis.port, redis.lost()) == (port, False)
 
 
 def test_it_listens_to_this_machine_only(program):
@@ -109,9 +109,9 @@ def test_a_death_nobody_wanted_is_noticed_and_it_can_be_started_again(program):
     with Redis(program) as redis:
         os.kill(redis._process.pid, signal.SIGKILL)
         assert redis._process.wait(5)
-        assert redis.lost and "died in the middle of the case (exit code -9)" in str(redis.died())
+        assert redis.lost() and "died in the middle of the case (exit code -9)" in str(redis.died())
         redis.start()
-        assert (redis.lost, redis.ask("PING")) == (False, "PONG")
+        assert (redis.lost(), redis.ask("PING")) == (False, "PONG")
 
 
 CASES = """
