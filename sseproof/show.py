@@ -81,7 +81,7 @@ def _tell(console: Console, run: Run) -> None:
 def _table(title: str, rows: Sequence[Row]) -> Table:
     names = [*(rows[0].trials[0].get("figures") or reading.FIGURES)][:2]
     heads = ["server\nrank", *map(titled, names), "x ref", "seen\nof due", "CPU ms\n/1,000", "per\nevent"]
-    table = _empty(title, heads, padding=(0, 1, 0, 0))
+    table = _empty(title, heads, 1)
     for row in rows:
         table.add_row(
             Text(f"{row.server}\n").append(row.rank or "not ranked", "" if row.rank else "dim"),
@@ -94,11 +94,11 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _empty(title: str, heads: Sequence[str], padding: tuple[int, int, int, int]) -> Table:
+def _empty(title: str, heads: Sequence[str], gap: int) -> Table:
     """Give a table without rows: words to the left in the first column, figures to the right in the others."""
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
-        pad_edge=False, padding=padding,
+        pad_edge=False, padding=(0, gap, 0, 0),
     )  # fmt: skip
     for place, head in enumerate(heads):
         table.add_column(head, justify="right" if place else "left", no_wrap=True)
@@ -112,7 +112,6 @@ def named(way: str) -> str:
 
 
 def through(door: str) -> str:
-    """Give the words for a way's door."""
     return "on Redis" if door == "redis" else f"through {door}"
 
 
@@ -124,8 +123,7 @@ def _tell_doors(console: Console, run: Run) -> None:
         heads = ["\n\nserver", f"{titled(names[0])}\nwithout", "\n\nwith", "\n\nx"]
         heads += [f"{titled(each).removesuffix(' ms')}\nx" for each in names[1:2]]
         heads += ["server's\nCPU\nx", f"{crossing.door}'s\nCPU ms\n/1,000"]
-        title = f"{crossing.scenario}: {named(crossing.way)}, held against the same without"
-        table = _empty(title, heads, padding=(0, 0, 0, 0))
+        table = _empty(f"{crossing.scenario}: {named(crossing.way)}, held against the same without", heads, 0)
         for toll in crossing.tolls:
             first = toll.figures[names[0]]
             table.add_row(
