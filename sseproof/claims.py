@@ -16,6 +16,7 @@ from sseproof.sources import Sources
 
 BENCH = "nox -s bench -- --profile full --scenario"
 CASE = "nox -s conformance -- -k"
+BROWSER = "nox -s conformance -- --browser -k"
 BADGES = {
     evidence.HOLDS: "holds", evidence.HOLDS_NOT: "fails", evidence.IN_PART: "part", evidence.UNDECIDED: "none",
     evidence.NOT_MEASURED: "none",
@@ -78,7 +79,10 @@ CLAIMS = (
         (WHY_SSE, LONG_POLLING), evidence.overload, "polling", f"{BENCH} broadcast",
     ),
     Claim("Each open stream costs the server memory.", (POOLING,), evidence.memory, "servers", f"{BENCH} hold"),
-    Claim("A browser holds only a few streams per host over HTTP/1.1.", (MDN, RXDB), witness.browsers, "matrix", ""),
+    Claim(
+        "A browser holds only a few streams per host over HTTP/1.1.",
+        (MDN, RXDB), witness.browsers, "matrix", f"{BROWSER} {witness.SEVENTH}", witness.SEVENTH,
+    ),
     Claim(
         "An event without its blank line never arrives.",
         (MDN, EVENTS), witness.blank_line, "matrix",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from sseproof import pairs, wire
-from sseproof.evidence import HOLDS, HOLDS_NOT, IN_PART, MISSING, NOT_MEASURED, UNDECIDED, Finding
+from sseproof.evidence import HOLDS, HOLDS_NOT, IN_PART, MISSING, UNDECIDED, Finding
 from sseproof.said import said
 from sseproof.sentence import count, names
 from sseproof.sources import Sources
@@ -26,6 +26,8 @@ QUIET = "test_a_quiet_stream_ends_within_a_second_of_its_client_s_leaving"
 ANNOUNCED = "test_the_reconnection_time_is_announced_before_anything_else"
 BLOCKS = "test_a_blocking_generator_does_not_stop_another_stream"
 SIXTY = "test_sixty_blocking_generators_sleep_at_once"
+SEVENTH = "test_a_seventh_stream_waits_until_one_is_closed"
+MANY = "test_many_streams_of_one_page_are_open_at_once"
 
 
 def blank_line(found: Sources) -> Finding:
@@ -116,8 +118,23 @@ def sleeping(found: Sources) -> Finding:
 
 
 def browsers(found: Sources) -> Finding:
-    """Takes a browser: no verdict as long as no case opens one."""
-    return Finding(NOT_MEASURED, "No case or scenario of this version opens a browser.")
+    """Holds if Chromium opens no more than six streams of a server over HTTP/1.1 and keeps one more waiting; in part if of some servers."""
+    open_: dict[str, int] = {}
+    waiting = set()
+    for server, finding in findings(found, SEVENTH).items():
+        if match := re.match(r"(\d{1,6}) streams are open and the seventh is (\w+)", finding):
+            open_[server] = int(match[1])
+            if match[2] == "connecting":
+                waiting.add(server)
+    if not open_:
+        return MISSING
+    most = " or ".join(str(each) for each in sorted(set(open_.values())))
+    figure = f"Chromium held {most} streams over HTTP/1.1 and kept one more waiting on {len(waiting)} of {count(len(open_), 'server')}."
+    if over := by_server(found, f"{MANY}[http-2]"):
+        figure += f" Over HTTP/2, by nginx, it held twenty at once on {sum(over.values())} of {len(over)}."
+    if not waiting:
+        return Finding(HOLDS_NOT, figure)
+    return Finding(HOLDS if len(waiting) == len(open_) else IN_PART, figure)
 
 
 def by_server(found: Sources, name: str) -> dict[str, bool]:
@@ -126,10 +143,10 @@ def by_server(found: Sources, name: str) -> dict[str, bool]:
 
 
 def all_by_server(found: Sources, names: Sequence[str]) -> dict[str, bool]:
-    """Say of each server that was judged by some of these cases whether it passed them all."""
+    """Say of each server that was judged by some of these cases, with all parameters or the one named, if it passed them all."""
     told: dict[str, bool] = {}
     for server, case, verdict, _ in _rows(found):
-        if case in names and verdict in (*PASSED, *MISSED):
+        if {case, case.partition("[")[0]} & set(names) and verdict in (*PASSED, *MISSED):
             told[server] = told.get(server, True) and verdict in PASSED
     return told
 
@@ -139,12 +156,11 @@ def findings(found: Sources, name: str) -> dict[str, str]:
     return {
         server: finding
         for server, case, verdict, finding in _rows(found)
-        if case == name and verdict == "note"
+        if case.partition("[")[0] == name and verdict == "note"
     }
 
 
 def _rows(found: Sources) -> Iterator[tuple[str, str, str, str]]:
     if found.conformance is not None:
         columns = [found.conformance[name].astype(str) for name in ("server", "case", "verdict", "finding")]
-        for server, case, verdict, finding in zip(*columns, strict=True):
-            yield server, case.partition("[")[0], verdict, finding
+        yield from zip(*columns, strict=True)
