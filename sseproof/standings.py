@@ -49,6 +49,15 @@ STRAINS = (
     ("churn", "visits_per_s", 1.0), ("slow", "staleness.p99", 1e-6), ("capacity", "largest", 1.0), ("hold", "cpu_share", 100.0),
 )  # fmt: skip
 
+COLUMNS = {
+    "rank": "Rank", "p50": "Staleness p50, ms", "p99": "p99, ms", "ratio": f"\u00d7 {REFERENCE}", "seen": "Seen of due",
+    "servers-headers": "Headers p50, ms", "servers-memory": "KiB per stream", "hold-cpu_share": "Holding, % of a core",
+    "servers-first-token": "First token p50, ms", "servers-gap": "Gap p99, ms", "servers-storm": "Storm: all back, ms",
+    "capacity-largest": "Most clients", "slow-staleness.p99": "Beside slow readers p99, ms",
+    "churn-visits_per_s": "Visits per s",
+}  # fmt: skip
+"""Of the table: what is told of each server, by its key in `_table`'s rows."""
+
 
 def servers(run: Run) -> dict[str, Any]:
     """Give the section: its charts, the table, who is not ranked and why."""
@@ -59,11 +68,14 @@ def servers(run: Run) -> dict[str, Any]:
         "charts": drawn,
         "paper": paper,
         "said": said,
-        "rows": _table(run, rows),
+        "rows": (table := _table(run, rows)),
+        "columns": {
+            key: head
+            for key, head in COLUMNS.items()
+            if any(row[key] not in ("", shown.DASH) for row in table)
+        },
         "too_few": shown.too_few(rows),
         "reasons": [f"{plain(row.server)}: {plain(why, 300)}" for row in rows for why in row.reasons],
-        "reference": REFERENCE,
-        "is_referred": any(row.ratio for row in rows),
     }
 
 

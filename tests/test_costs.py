@@ -181,6 +181,13 @@ def test_each_scenario_gives_its_chart(tmp_path):
     assert (
         "rank 2" in chart(found, "servers-storm").svg
     )  # reading.py's rank by the scenario's own first figure
+    assert {"Staleness p50, ms", "KiB per stream", "Storm: all back, ms"} <= {*found["columns"].values()}
+    assert not {"capacity-largest", "churn-visits_per_s"} & found["columns"].keys()  # measured of nobody
+
+
+def test_every_column_of_the_servers_table_is_in_its_rows(tmp_path):
+    [row, *_] = standings.servers(run(tmp_path, *REFERENCE))["rows"]
+    assert {*standings.COLUMNS} == row.keys() - {"server"}
 
 
 def climbed(server, throughputs):
