@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sseproof import environment, files, page, results, sources
+from sseproof import environment, files, page, results, short, sources
 
 USAGE = """usage: sseproof report [RUN ...]
 
@@ -65,8 +65,9 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     except (results.ResultsError, OSError) as error:
         print(f"sseproof report: {results.visible(str(error), 1000)}", file=sys.stderr)
         return 3
-    for problem in found.problems:
-        print(f"sseproof report: {results.visible(problem, 1000)}", file=sys.stderr)
+    halves = [f"{each.text} {each.command}".strip() for each in short.cut_short(found)]
+    for told in (*found.problems, *halves):
+        print(f"sseproof report: {results.visible(told, 1000)}", file=sys.stderr)
     size_kb = written.stat().st_size / 1000
     print(f"{' + '.join(found.names)}: {size_kb:,.0f} KB in {time.monotonic() - began_s:.1f} s")
     print(written.relative_to(root))

@@ -25,7 +25,7 @@ NAMED = 3  # cases named of each server; the matrix has the rest
 
 def sentences(found: Sources) -> list[Sentence]:
     """Say what is right, what is not, what SSE saves over polling, which servers tie, what could not be ranked."""
-    told = _cut_short(found)
+    told = cut_short(found)
     if found.conformance is None:
         told.append(Sentence("No conformance run is in this report.", "matrix", "nox -s conformance"))
     else:
@@ -37,7 +37,8 @@ def sentences(found: Sources) -> list[Sentence]:
     return [*told, _open(found)] if found.names else told
 
 
-def _cut_short(found: Sources) -> list[Sentence]:
+def cut_short(found: Sources) -> list[Sentence]:
+    """Say which of what was read is half a run."""
     told = []
     if found.conformance is not None and not found.conformance.attrs["complete"]:
         text = "The conformance run was cut short: a case that is missing here has not passed."

@@ -53,6 +53,13 @@ def test_an_option_there_is_none_of_is_a_usage_error(root, capsys):
     assert "there is no option --fast" in capsys.readouterr().err
 
 
+def test_half_a_run_is_told_in_the_terminal_too(root, capsys):
+    path = made(root, "half") / "conformance.jsonl"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if '"footer"' not in line))
+    assert report.main(["half"], root) == 0
+    assert "The conformance run was cut short" in capsys.readouterr().err
+
+
 def test_of_two_files_the_damaged_one_is_told_and_the_other_shown(root, capsys):
     folder = made(root, "half")
     (folder / "bench.jsonl").write_text('{"kind": "trial"}\n')
