@@ -104,7 +104,7 @@ def unhealthy(server: launch.Server, before: int, within_s: float = HEALTH_S) ->
             found.append(f"unhealthy: process {about['pid']} answers, it was {server.about['pid']}")
         if left > 0:
             found.append(f"unhealthy: {left} streams still open {within_s:g} s after everybody had left")
-    except (probe.ProbeError, AssertionError, LookupError, TypeError) as error:
+    except (probe.ProbeError, probe.ProbeTimeout, AssertionError, LookupError, TypeError) as error:
         found.append(f"unhealthy: after its trial it does not answer as before: {str(error)[:200]}")
     if code := server.stop():
         found.append(f"unhealthy: SIGTERM ended it with exit code {code}, expected 0")

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from sseproof import environment, launch, probe, results
+from sseproof import environment, launch, results
 from sseproof.client import Client
+from sseproof.judge import THE_SERVERS
 from sseproof.ledger import near
 
 CASES = environment.ROOT / "conformance"
@@ -69,9 +70,9 @@ def failures(server: launch.Server, names: Sequence[str], folder: Path = CASES) 
         try:
             with Client(server) as client:
                 case(client)
-        except (AssertionError, probe.ProbeError) as error:
+        except THE_SERVERS as error:
             found.append(f"{results.sentence(name.partition('::')[2])}: {_first_line(error)}")
-        except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
+        except (Exception, pytest.skip.Exception) as error:
             found.append(
                 f"{results.sentence(name.partition('::')[2])}: not judged: {type(error).__name__}: {_first_line(error)}"
             )

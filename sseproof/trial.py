@@ -144,7 +144,14 @@ def _step(running: Running) -> Iterator[None]:
     began_s = time.monotonic()
     try:
         yield
-    except (LoadError, launch.LaunchError, probe.ProbeError, AssertionError, OSError) as failure:
+    except (
+        LoadError,
+        launch.LaunchError,
+        probe.ProbeError,
+        probe.ProbeTimeout,
+        AssertionError,
+        OSError,
+    ) as failure:
         running.record |= {"state": "failed", "reason": str(failure)}
         running.stack.close()
     except BaseException:  # Ctrl-C too

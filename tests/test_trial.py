@@ -161,6 +161,19 @@ def test_a_server_that_misses_a_case_is_measured_and_marked(tmp_path):
     assert record["tally"]["seen"] > 0
 
 
+def test_a_server_that_answers_a_case_too_late_misses_it(tmp_path):
+    (tmp_path / "test_x.py").write_text(
+        "def test_it_answers(server):\n"
+        "    last = server.json('GET', '/json/topic?topic=x').value['last']\n"
+        "    server.json('GET', f'/json/topic?topic=x&after={last}&wait=9', within_s=0.1)\n"
+    )
+    (tmp_path / "test_y.py").write_text("def test_ours(server):\n    raise KeyError('ours')\n")
+    with launch.launch(launch.SERVERS / "stdlib_asyncio.py") as server:
+        found = checks.failures(server, ["test_x::test_it_answers", "test_y::test_ours"], tmp_path)
+    assert found[1].startswith("ours: not judged: KeyError"), found
+    assert "not judged" not in found[0], found
+
+
 LINGERING = """
 import socket, threading
 
@@ -390,9 +403,10 @@ def test_a_server_that_keeps_a_stream_is_unhealthy_and_stopped():
         assert not server.alive
 
 
-def test_a_server_that_does_not_answer_any_more_is_unhealthy():
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "hung"])
+def test_a_server_that_does_not_answer_any_more_is_unhealthy(how):
     with launch.launch(launch.SERVERS / "stdlib_asyncio.py") as server:
-        server.kill()
+        os.kill(server.about["pid"], how)
         assert aftermath.unhealthy(server, before=0)[0].startswith(
             "unhealthy: after its trial it does not answer"
         )
