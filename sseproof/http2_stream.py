@@ -8,7 +8,6 @@ acknowledged, and nothing else is.
 from __future__ import annotations
 
 import ssl
-import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -75,7 +74,7 @@ class Stream(probe.Stream):
         told = b"".join(b"\n%s: %s" % pair for pair in pairs[4:])
         sent = b"%s %s HTTP/2%s\n\n%s" % (method.encode(), target.encode(), told, body[:_SENT_KEPT_BYTES])
         self.sent, self.sent_bytes = sent[:_SENT_KEPT_BYTES], len(sent)
-        self.started_ns, self.started_s = time.time_ns(), time.monotonic()
+        self.started_ns, self.started_s = probe.moment()
         self._number = self.connection.begin(self, pairs, body, within_s)
 
     def take(self, news: h2.events.Event | str) -> None:

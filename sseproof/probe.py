@@ -218,7 +218,7 @@ class Stream:
 
     def _send(self, data: bytes, within_s: float) -> None:
         if self.started_s is None:
-            self.started_ns, self.started_s = time.time_ns(), time.monotonic()
+            self.started_ns, self.started_s = moment()
         self.sent += data[: max(0, _SENT_KEPT_BYTES - len(self.sent))]
         self.sent_bytes += len(data)
         self.socket.settimeout(within_s)
@@ -508,6 +508,20 @@ class Stream:
     def transcript(self) -> str:
         """Show the exchange as text of at most about 8 KB: no control character, nothing but what was seen."""
         return transcript(self)
+
+
+def moment() -> tuple[int, float]:
+    """Give one moment by two clocks: Unix time in nanoseconds, and time.monotonic() in seconds.
+
+    The second is read on both sides of the first, and the closest of a few tries is taken: who is taken off the core between two
+    readings would set each arrival of a stream back by as long.
+    """
+    tries = []
+    for _ in range(3):
+        before_s, unix_ns, after_s = time.monotonic(), time.time_ns(), time.monotonic()
+        tries.append((after_s - before_s, unix_ns, (before_s + after_s) / 2))
+    _, unix_ns, steady_s = min(tries)
+    return unix_ns, steady_s
 
 
 def leave(sock: socket.socket) -> None:

@@ -667,3 +667,13 @@ def test_a_transcript_of_a_stream_that_goes_on_says_so(serve):
 def test_text_is_shown_on_one_line_without_control_characters():
     assert probe.printable(b"a\r\n\t\x00\xff\xc3\xa9") == "a\\r\\n\\t\\x00\\xffé"
     assert probe.printable("\u2028\u202e\ud800") == "\\u2028\\u202e\\ud800"
+
+
+def test_a_moment_is_one_although_its_reader_was_taken_off_the_core(monkeypatch):
+    """Preempted for 80 ms between two clocks, at the first try."""
+    passed_s = iter([0.0, 0.08, 0.08001, 0.08002, 0.08003, 0.08004])
+    monkeypatch.setattr(probe.time, "monotonic", lambda: next(passed_s))
+    unix_ns = iter([0, 80_000_015, 80_000_035])
+    monkeypatch.setattr(probe.time, "time_ns", lambda: next(unix_ns))
+    at_ns, at_s = probe.moment()
+    assert at_ns / 1e9 == pytest.approx(at_s, abs=0.0001)
