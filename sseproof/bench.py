@@ -23,10 +23,9 @@ from typing import Any
 
 from sseproof import environment, launch, machine, report, results, show, trial
 from sseproof.benchoptions import Options, read_options
-from sseproof.leashed import sigterm_as_ctrl_c
 from sseproof.plan import Trial
 from sseproof.progress import Progress
-from sseproof.terminal import UsageError
+from sseproof.terminal import UsageError, sigterm_as_ctrl_c
 
 PACKAGES = ("gevent", "h11", "hdrhistogram", "locust", "numpy", "psutil", "uv", "wsproto")
 

@@ -27,7 +27,7 @@ from typing import Any
 
 from sseproof import bout, environment, figures, machine, results, tables, truth
 from sseproof.bout import OURS, Bout
-from sseproof.leashed import sigterm_as_ctrl_c
+from sseproof.terminal import sigterm_as_ctrl_c
 
 PACKAGES = ("aiohttp", "gevent", "hdrhistogram", "httpx-sse", "locust", "numpy", "requests", "sseclient-py")
 COMPARED = ("httpx_sse", "iter_lines", "readline")  # the figures are about these

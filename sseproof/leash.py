@@ -2,9 +2,9 @@
 
 Run by path as a process of its own (``python leash.py [--cores=0,1] [--folder=PATH] COMMAND...``), by leashed.py only.
 It starts the command in a new process group, on those cores if any are named, and then reads orders from stdin, one signal number a
-line. A pipe is closed by the kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody
+line, where 0 asks for `kept`. A pipe is closed by the kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody
 wants this command any more, nor the folder it was given for what it writes, which is removed then. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
-once the command and all it has started are gone.
+once the command and all it has started are gone, and ``kept`` once all it had printed before the asking is in the log.
 
 Rule of this file: the standard library only, and never anything that could fail for want of a parent.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -41,14 +42,14 @@ def main(command: list[str]) -> None:
     )
     os.close(printing)
     report(f"pid {child.pid}")
-    abandoned = threading.Event()
-    threading.Thread(target=obey, args=(child, abandoned), daemon=True).start()
-    log = threading.Thread(target=keep_log, args=(printed,), daemon=True)
-    log.start()
+    abandoned, log = threading.Event(), Log(printed)
+    threading.Thread(target=obey, args=(child, abandoned, log), daemon=True).start()
+    keeper = threading.Thread(target=log.keep, daemon=True)
+    keeper.start()
     code = child.wait()
     kill_group(child.pid)
     bury()
-    log.join(BURIAL_S)  # until its last words are written
+    keeper.join(BURIAL_S)  # until its last words are written
     if folder and abandoned.is_set():
         import shutil  # 10 ms that no other command has to wait for
 
@@ -57,15 +58,18 @@ def main(command: list[str]) -> None:
     os._exit(0)  # the thread may still be reading
 
 
-def obey(child: subprocess.Popen[bytes], abandoned: threading.Event) -> None:
-    """Pass on each signal asked for: SIGKILL to the whole group, another to the command alone.
+def obey(child: subprocess.Popen[bytes], abandoned: threading.Event, log: Log) -> None:
+    """Pass on each signal asked for: SIGKILL to the whole group, another to the command alone; for 0, keep the log.
 
     The command alone, because `uv run` forwards what it gets: a signal to the group would reach the server
     twice, and a second SIGTERM means "at once" to some HTTP servers.
     """
     while orders := os.read(0, 4096):
         for number in map(int, orders.split()):
-            if number == signal.SIGKILL:
+            if number == 0:
+                log.take()
+                report("kept")
+            elif number == signal.SIGKILL:
                 kill_group(child.pid)
             else:
                 child.send_signal(number)
@@ -76,16 +80,33 @@ def obey(child: subprocess.Popen[bytes], abandoned: threading.Event) -> None:
     kill_group(child.pid)
 
 
-def keep_log(printed: int) -> None:
-    """Write down what the command prints, and of a flood the end only: it must not fill the disk."""
-    size = 0
-    while data := os.read(printed, 2**16):
-        if size > LOG_BYTES:
-            end = os.pread(2, 2**16, size - 2**16)
-            os.ftruncate(2, 0)
-            os.lseek(2, 0, os.SEEK_SET)
-            size = os.write(2, end)
-        size += os.write(2, data)
+class Log:
+    """What the command prints, written down; of a flood the end only: it must not fill the disk."""
+
+    def __init__(self, printed: int) -> None:
+        self.printed = printed  # the end of the pipe that is read
+        self.size = 0
+        self.lock = threading.Lock()
+
+    def keep(self) -> None:
+        """Take all that comes, until the last who could print is gone."""
+        while select.select([self.printed], [], []) and self.take():
+            pass
+
+    def take(self) -> bool:
+        """Take what is in the pipe, at most what a pipe holds; False at its end."""
+        with self.lock:
+            if not select.select([self.printed], [], [], 0)[0]:
+                return True
+            if not (data := os.read(self.printed, 2**16)):
+                return False
+            if self.size > LOG_BYTES:
+                end = os.pread(2, 2**16, self.size - 2**16)
+                os.ftruncate(2, 0)
+                os.lseek(2, 0, os.SEEK_SET)
+                self.size = os.write(2, end)
+            self.size += os.write(2, data)
+            return True
 
 
 def kill_group(group: int) -> None:

@@ -15,8 +15,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -25,20 +26,6 @@ from sseproof.environment import last_lines
 
 _LEASH = Path(__file__).with_name("leash.py")
 _KEPT_BYTES = 64 * 1024
-
-
-@contextlib.contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Have SIGTERM raise KeyboardInterrupt in this process, so that it ends what it holds as at Ctrl-C."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def free_ports(count: int) -> list[int]:
@@ -99,6 +86,8 @@ class Leashed:
         self.pid = 0  # which leads the command's process group
         self._words: str | None = None  # what the log held when it was closed
         self._closed_bytes = 0
+        self._asked = self._kept = 0  # how often for the log to be complete, and how often it was
+        self._hearing = threading.Lock()
         self._listen(10.0)
 
     @property
@@ -120,22 +109,37 @@ class Leashed:
             return False
         if not select.select([pipe], [], [], max(0.0, wait_s))[0]:
             return False
-        news = os.read(pipe.fileno(), 4096)
-        for line in news.decode().splitlines():
-            what, number = line.split()
-            if what == "pid":
-                self.pid = int(number)
-            else:  # a shell or uv says 128 + n for what signal n ended
-                self.code = int(number) if int(number) <= 128 else 128 - int(number)
+        with self._hearing:
+            if not select.select([pipe], [], [], 0)[0]:
+                return True  # another thread has taken it
+            news = os.read(pipe.fileno(), 4096)
+            for line in news.decode().splitlines():
+                what, _, number = line.partition(" ")
+                if what == "pid":
+                    self.pid = int(number)
+                elif what == "kept":
+                    self._kept += 1
+                else:  # a shell or uv says 128 + n for what signal n ended
+                    self.code = int(number) if int(number) <= 128 else 128 - int(number)
         if not news:  # the leash itself was killed: what it held must not stay
             self.code = -signal.SIGKILL
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid or self._leash.pid, signal.SIGKILL)
         return True
 
+    def _keep_up(self, within_s: float = 1.0) -> None:
+        """Have the log hold all that was printed before now: what a server prints before it answers, for one."""
+        with self._hearing:
+            self._asked = asked = self._asked + 1
+            self.send_signal(0)
+        deadline_s = time.monotonic() + within_s
+        while self.code is None and self._kept < asked and time.monotonic() < deadline_s:
+            self._listen(0.05)
+
     @property
     def printed_bytes(self) -> int:
         """Tell how much it has printed, as a place for `printed` to begin at."""
+        self._keep_up()
         return self._closed_bytes if self._log.closed else os.fstat(self._log.fileno()).st_size
 
     def printed(self, since_bytes: int = 0) -> str:
@@ -170,8 +174,8 @@ class Leashed:
             self.wait(1.0)
         self._close()
 
-    def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal and go on; `wait` tells when it has ended."""
+    def send_signal(self, number: int) -> None:
+        """Send it a signal and go on; `wait` tells when it has ended. 0 is an order to the leash (leash.py)."""
         if self.code is None and self._leash.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._leash.stdin.write(b"%d\n" % number)

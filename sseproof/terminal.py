@@ -1,4 +1,4 @@
-"""What the commands share of a terminal: a command line's errors, width and colour, a pipe whose reader goes away.
+"""What the commands share of a terminal: a command line's errors, width and colour, a pipe whose reader goes away, an end that is asked for.
 
 Rule of the file: a pipe gets no control character and a fixed width, so that what is told in it is the same everywhere.
 """
@@ -6,10 +6,13 @@ Rule of the file: a pipe gets no control character and a fixed width, so that wh
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
 from typing import NoReturn
 
 from rich.console import Console
@@ -33,6 +36,20 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; --help has examples")
+
+
+@contextlib.contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Have SIGTERM raise KeyboardInterrupt in this process, so that it ends what it holds as at Ctrl-C."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def recorder(width: int | None = None, *, colour: bool = False) -> Console:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -73,6 +74,21 @@ def test_a_server_gets_sigterm_once_and_its_words_are_kept_without_control_chara
     assert server.stop() == 0
     assert server.last_words() == f"http://127.0.0.1:{server.port}\nsignals 1 \\x1b[31mred\\x1b[0m"
     assert server.last_words(lines=1) == "signals 1 \\x1b[31mred\\x1b[0m"
+
+
+def test_what_is_printed_before_an_answer_is_there_after_it():
+    """A case that looks for a traceback once it has its answer would else find none, now and then."""
+    talk = "import os, socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"
+    talk += "while asked := s.recv(9):\n  os.write(2, asked)\n  s.send(b'.')"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
+        with Leashed("talk", [sys.executable, "-c", talk, port], environ=os.environ) as command:
+            asking, _ = listening.accept()
+            for number in range(300):
+                before_bytes = command.printed_bytes
+                asking.send(b"%d;" % number)
+                assert (asking.recv(1), command.printed(before_bytes)) == (b".", f"{number};")
+            asking.close()
 
 
 def test_a_server_that_ignores_sigterm_is_killed_after_the_limit():
