@@ -268,12 +268,19 @@ IDLE_S = 0.5
 
 def all_leave(server):
     seen, printed_bytes = Seen(), server.process.printed_bytes
-    streams, seen.faults = opened(server, "left.", EVERY)
+    streams, seen.faults = opened(server, "left.", [pair for pair in EVERY if pair[1] != "rst"])
     ports = {port(stream): pair for pair, stream in streams.items()}
     for way in ("fin", "killed"):
         leave([stream for (_, how), stream in streams.items() if how == way], way)
-    time.sleep(server.ping_s)  # RST one ping later: so that one look is at the right time for both
-    leave([stream for (_, how), stream in streams.items() if how == "rst"], "rst")
+    # RST one ping later: so that one look is at the right time for both. They are opened only now, because the kernel
+    # gives up a client that has read nothing for 3 s: that one has not left, and a server may say so.
+    left_s = time.monotonic()
+    resets, faults = opened(server, "left.", [pair for pair in EVERY if pair[1] == "rst"])
+    ports |= {port(stream): pair for pair, stream in resets.items()}
+    time.sleep(max(0.0, left_s + server.ping_s - time.monotonic()))
+    leave(list(resets.values()), "rst")
+    streams |= resets
+    seen.faults |= faults
     time.sleep(server.ping_s + ROOM_S - IDLE_S)
     before_s, start_s = cpu_s(server), time.monotonic()
     time.sleep(IDLE_S)
