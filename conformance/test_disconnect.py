@@ -268,19 +268,18 @@ IDLE_S = 0.5
 
 def all_leave(server):
     seen, printed_bytes = Seen(), server.process.printed_bytes
-    streams, seen.faults = opened(server, "left.", [pair for pair in EVERY if pair[1] != "rst"])
-    ports = {port(stream): pair for pair, stream in streams.items()}
-    for way in ("fin", "killed"):
-        leave([stream for (_, how), stream in streams.items() if how == way], way)
-    # RST one ping later: so that one look is at the right time for both. They are opened only now, because the kernel
-    # gives up a client that has read nothing for 3 s: that one has not left, and a server may say so.
-    left_s = time.monotonic()
-    resets, faults = opened(server, "left.", [pair for pair in EVERY if pair[1] == "rst"])
-    ports |= {port(stream): pair for pair, stream in resets.items()}
-    time.sleep(max(0.0, left_s + server.ping_s - time.monotonic()))
-    leave(list(resets.values()), "rst")
-    streams |= resets
-    seen.faults |= faults
+    streams, ports, left_s = {}, {}, 0.0
+    # One way after the other, because the kernel gives up a client that has read nothing for 3 s: that one has not left, and
+    # a server may say so. RST a ping later: so that one look is at the right time for all.
+    for way in WAYS:
+        leaving, faults = opened(server, "left.", [pair for pair in EVERY if pair[1] == way])
+        ports |= {port(stream): pair for pair, stream in leaving.items()}
+        if way == "rst":
+            time.sleep(max(0.0, left_s + server.ping_s - time.monotonic()))
+        leave(list(leaving.values()), way)
+        left_s = time.monotonic()
+        streams |= leaving
+        seen.faults |= faults
     time.sleep(server.ping_s + ROOM_S - IDLE_S)
     before_s, start_s = cpu_s(server), time.monotonic()
     time.sleep(IDLE_S)
