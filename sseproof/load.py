@@ -63,7 +63,7 @@ class Generator:
         self._fifo, self._processes = folder / "arguments", processes
         os.mkfifo(self._fifo)
         command = [sys.executable, "-m", "sseproof.generator", str(self._fifo)]
-        self.process = Leashed("locust", command, environ=locust_environ(), cores=cores)
+        self.process = Leashed("locust", command, environ=locust_environ(), cores=cores, folder=folder)
 
     def go(self, trial: Trial, host: str) -> None:
         """Hand over the command line; raises LoadError if locust has ended before."""

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -269,6 +271,17 @@ def test_environment_variables_of_locust_do_not_reach_a_trial(tmp_path, monkeypa
     assert until(lambda: "PYTHONUNBUFFERED=1" in environ.read_text())
     assert "LOCUST_USERS" not in environ.read_text()
     generator.process.kill()
+
+
+def test_a_runner_that_is_killed_leaves_no_folder(tmp_path):
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    runner = (
+        "import os, pathlib, sys; from sseproof.load import Generator; "
+        "Generator(pathlib.Path(sys.argv[1]), ()); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", runner, folder], check=False).returncode == -signal.SIGKILL
+    assert until(lambda: not folder.exists(), 10)
 
 
 @pytest.mark.parametrize(
