@@ -1,7 +1,7 @@
 """What a run says while it goes: a line per finished trial, one that changes while a trial runs, the time left.
 
-Rule of the file: a pipe gets plain lines and no control character; only a terminal gets the line that changes, and
-colours only where NO_COLOR is not set.
+Rule of the file: a pipe gets plain lines and no control character, of a long trial one a minute; only a terminal gets the line
+that changes, and colours only where NO_COLOR is not set.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from sseproof import results
 from sseproof.plan import Trial
 
 FIXED_S = 3.0  # what a trial takes besides its load, until the first has told
+PIPE_EVERY_S = 60.0  # so that who reads a job's log sees a trial of ten minutes go on
 
 
 class Progress:
@@ -28,6 +30,8 @@ class Progress:
         self._colour = self._terminal and not os.environ.get("NO_COLOR")
         self._fixed_s: list[float] = []
         self._title = ""
+        self._running = 0  # the trial's number
+        self._begun_s = self._told_s = 0.0
         self._several = len({trial.scenario for trial in trials}) > 1
         self._wide = max((len(self._name(trial)) for trial in trials), default=0)
 
@@ -39,6 +43,8 @@ class Progress:
 
     def begin(self, trial: Trial) -> None:
         """Say which trial runs now, where a line can change."""
+        self._running, self._begun_s = trial.number, time.monotonic()
+        self._told_s = self._begun_s
         self._title = self._titled(trial)
         self.live({"state": "starting"})
 
@@ -50,15 +56,20 @@ class Progress:
         return f"[{trial.number:>{len(str(self._all))}}/{self._all}] {name:<{self._wide}}"
 
     def live(self, figures: Mapping[str, Any]) -> None:
-        """Show locust's line of progress; nothing in a pipe."""
-        if not self._terminal:
+        """Show locust's line of progress; in a pipe, now and then."""
+        now_s = time.monotonic()
+        if not self._terminal and now_s < self._told_s + PIPE_EVERY_S:
             return
+        self._told_s = now_s
         told = f"{self._title} {figures.get('state', '')}"
         if figures.get("seen"):
             told += f" p50 {ms(figures['p50_ns'])} p99 {ms(figures['p99_ns'])} seen {figures['seen']:,}"
             told += f", generator {figures['cpu_share']:.0%}"
         told += f", {self._time_left()}"
-        print(f"\r\x1b[K{told[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+        if self._terminal:
+            print(f"\r\x1b[K{told[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+        else:
+            print(told, flush=True)
 
     def finish(self, trial: Trial, record: Mapping[str, Any]) -> None:
         """Tell a finished trial in a line."""
@@ -69,8 +80,11 @@ class Progress:
 
     def _time_left(self) -> str:
         fixed_s = sorted(self._fixed_s)[len(self._fixed_s) // 2] if self._fixed_s else FIXED_S
-        left_s = round(sum(self._left.values()) + fixed_s * len(self._left))
-        return f"{left_s // 60}:{left_s % 60:02} left"
+        left_s = sum(self._left.values()) + fixed_s * len(self._left)
+        if self._running in self._left:
+            left_s -= min(time.monotonic() - self._begun_s, self._left[self._running] + fixed_s)
+        minutes, seconds = divmod(round(left_s), 60)
+        return f"{minutes}:{seconds:02} left"
 
 
 def ms(ns: float) -> str:

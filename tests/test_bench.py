@@ -252,6 +252,34 @@ def test_milliseconds_have_three_figures(ns, told):
     assert progress.ms(ns) == told
 
 
+def test_a_pipe_gets_a_line_a_minute_and_the_time_left_goes_down(capsys, monkeypatch):
+    now_s = 1000.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now_s)
+    load, way = (
+        plan.Load(users=1, spawn_rate=1, warm_up_s=1, measure_s=597, drain_s=1),
+        plan.Way("sse", "sse"),
+    )
+    one, other = (plan.Trial(number, 1, "broadcast", Path(), way, "a_server", load) for number in (1, 2))
+    telling = progress.Progress([one, other], {})
+    telling.begin(one)
+    figures = {
+        "state": "measuring",
+        "seen": 1200,
+        "p50_ns": 1_000_000,
+        "p99_ns": 20_000_000,
+        "cpu_share": 0.25,
+    }
+    for _ in range(1800):
+        now_s += 0.5
+        telling.live(figures)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 900 / 60
+    told = "[1/2] sse a_server measuring p50 1.00 ms p99 20.0 ms seen 1,200, generator 25%"
+    assert lines[0] == f"{told}, 19:06 left"
+    assert lines[1] == f"{told}, 18:06 left"
+    assert lines[-1] == f"{told}, 10:03 left"  # it takes longer than planned: the other's time is left
+
+
 def test_a_line_names_the_scenario_where_there_are_several_and_tells_what_there_is(capsys):
     load, way = plan.Load(users=1, spawn_rate=1, warm_up_s=1, measure_s=60, drain_s=1), plan.Way("sse", "sse")
     one = plan.Trial(1, 1, "hold", Path(), way, "a_server", load)
