@@ -152,7 +152,7 @@ def _ours(tally: dict[str, Any]) -> dict[str, Any]:
 def _port(source: Leashed) -> int:
     deadline_s = time.monotonic() + 20.0
     while time.monotonic() < deadline_s and source.alive:
-        if "\n" in (printed := source.printed()):
+        if "\n" in (printed := source.printed_so_far()):
             return int(json.loads(printed.splitlines()[0])["port"])
         time.sleep(0.01)
     raise BoutError(f"the source has not said its port: {source.last_words(5) or 'it has said nothing'}")

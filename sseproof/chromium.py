@@ -159,7 +159,7 @@ class Chromium:
         command = [self.path, *_FLAGS, f"--user-data-dir={folder}/profile", "about:blank"]
         self._process = process = Leashed("chromium", command, environ=environ, folder=Path(folder))
         deadline_s = time.monotonic() + START_S
-        while not (listens := _LISTENS.search(process.printed())) and not process.wait(0.01):
+        while not (listens := _LISTENS.search(process.printed_so_far())) and not process.wait(0.01):
             if time.monotonic() > deadline_s:
                 self._failure = f"({self.path}) has not said where it listens after {START_S:g} s"
                 raise BrowserError(self._failure, self.last_words())

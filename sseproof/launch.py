@@ -125,7 +125,7 @@ def _wait_until_up(server: Server, within_s: float) -> None:
     deadline_s = time.monotonic() + within_s
     seen = f"has not printed its URL (the first line on stdout) after {within_s:g} s"
     while time.monotonic() < deadline_s and not server.wait(0.01):
-        url = _URL.search(server.printed())
+        url = _URL.search(server.printed_so_far())
         if not url:
             continue
         server.host, server.port = url["host"].strip("[]"), int(url["port"])

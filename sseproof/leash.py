@@ -2,7 +2,7 @@
 
 Run by path as a process of its own (``python leash.py [--cores=0,1] [--folder=PATH] COMMAND...``), by leashed.py only.
 It starts the command in a new process group, on those cores if any are named, and then reads orders from stdin, one signal number a
-line, where 0 asks for `kept`. A pipe is closed by the kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody
+line, where 0 asks for ``kept``. A pipe is closed by the kernel however its owner ends, by ``kill -9`` too, so the end of stdin means: nobody
 wants this command any more, nor the folder it was given for what it writes, which is removed then. On stdout it reports ``pid N`` at the start and ``exit N`` (as `subprocess` counts: a signal is negative)
 once the command and all it has started are gone, and ``kept`` once all it had printed before the asking is in the log.
 
@@ -90,8 +90,8 @@ class Log:
 
     def keep(self) -> None:
         """Take all that comes, until the last who could print is gone."""
-        while select.select([self.printed], [], []) and self.take():
-            pass
+        while self.take():
+            select.select([self.printed], [], [])
 
     def take(self) -> bool:
         """Take what is in the pipe, at most what a pipe holds; False at its end."""

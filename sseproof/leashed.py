@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -87,7 +86,6 @@ class Leashed:
         self._words: str | None = None  # what the log held when it was closed
         self._closed_bytes = 0
         self._asked = self._kept = 0  # how often for the log to be complete, and how often it was
-        self._hearing = threading.Lock()
         self._listen(10.0)
 
     @property
@@ -109,18 +107,15 @@ class Leashed:
             return False
         if not select.select([pipe], [], [], max(0.0, wait_s))[0]:
             return False
-        with self._hearing:
-            if not select.select([pipe], [], [], 0)[0]:
-                return True  # another thread has taken it
-            news = os.read(pipe.fileno(), 4096)
-            for line in news.decode().splitlines():
-                what, _, number = line.partition(" ")
-                if what == "pid":
-                    self.pid = int(number)
-                elif what == "kept":
-                    self._kept += 1
-                else:  # a shell or uv says 128 + n for what signal n ended
-                    self.code = int(number) if int(number) <= 128 else 128 - int(number)
+        news = os.read(pipe.fileno(), 4096)
+        for line in news.decode().splitlines():
+            what, _, number = line.partition(" ")
+            if what == "pid":
+                self.pid = int(number)
+            elif what == "kept":
+                self._kept += 1
+            else:  # a shell or uv says 128 + n for what signal n ended
+                self.code = int(number) if int(number) <= 128 else 128 - int(number)
         if not news:  # the leash itself was killed: what it held must not stay
             self.code = -signal.SIGKILL
             with contextlib.suppress(ProcessLookupError):
@@ -129,12 +124,11 @@ class Leashed:
 
     def _keep_up(self, within_s: float = 1.0) -> None:
         """Have the log hold all that was printed before now: what a server prints before it answers, for one."""
-        with self._hearing:
-            self._asked = asked = self._asked + 1
-            self.send_signal(0)
+        self._asked += 1
+        self.send_signal(0)
         deadline_s = time.monotonic() + within_s
-        while self.code is None and self._kept < asked and time.monotonic() < deadline_s:
-            self._listen(0.05)
+        while self.code is None and self._kept < self._asked and time.monotonic() < deadline_s:
+            self._listen(deadline_s - time.monotonic())
 
     @property
     def printed_bytes(self) -> int:
@@ -144,9 +138,14 @@ class Leashed:
 
     def printed(self, since_bytes: int = 0) -> str:
         """Return what it has printed, stdout and stderr as they came: the last 64 KiB of what came since."""
+        self._keep_up()
+        return self.printed_so_far(since_bytes)
+
+    def printed_so_far(self, since_bytes: int = 0) -> str:
+        """Return what the log holds of that already, for who asks again and again: the leash is left in peace."""
         if self._words is not None:
             return self._words
-        size = self.printed_bytes
+        size = os.fstat(self._log.fileno()).st_size
         start = max(since_bytes, size - _KEPT_BYTES)
         kept = os.pread(self._log.fileno(), max(0, size - start), start)
         return kept.decode("utf-8", "backslashreplace")

@@ -86,7 +86,7 @@ class Generator:
             alive()
             if time.monotonic() > deadline_s:
                 raise LoadError(f"locust has not ended after {limit_s:.0f} s: {self.process.last_words(3)}")
-            text = self.process.printed(told_bytes)
+            text = self.process.printed_so_far(told_bytes)
             whole = text[: text.rfind("\n") + 1]
             told_bytes += len(whole.encode("utf-8", "replace"))
             for line in whole.splitlines():

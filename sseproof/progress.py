@@ -69,7 +69,7 @@ class Progress:
         if self._terminal:
             print(f"\r\x1b[K{told[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
         else:
-            print(told, flush=True)
+            self.say(told)
 
     def finish(self, trial: Trial, record: Mapping[str, Any]) -> None:
         """Tell a finished trial in a line."""

@@ -1,4 +1,5 @@
-"""What the commands share of a terminal: a command line's errors, width and colour, a pipe whose reader goes away, an end that is asked for.
+"""What the commands share of a terminal: a command line's errors, width and colour, a pipe whose reader goes
+away, an end that is asked for.
 
 Rule of the file: a pipe gets no control character and a fixed width, so that what is told in it is the same everywhere.
 """
