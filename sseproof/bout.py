@@ -64,7 +64,9 @@ def run(bout: Bout, record: Path | None = None) -> dict[str, Any]:
         tally = Path(folder) / "tally.json"
         with Leashed("source", _source(bout, record), environ=environ, cores=source_cores) as source:
             command = _client(bout, _port(source), tally)
-            with Leashed(bout.client, command, environ=environ, cores=client_cores) as client:
+            with Leashed(
+                bout.client, command, environ=environ, cores=client_cores, folder=Path(folder)
+            ) as client:
                 limit_s = LIMIT_S + bout.warm_up_s + bout.measure_s
                 if not client.wait(limit_s):
                     raise BoutError(
