@@ -96,7 +96,7 @@ def test_a_flood_ends_in_a_verdict_on_each_case_within_the_memory(floods, flood)
 
 def test_what_a_server_prints_without_an_end_fills_no_disk(monkeypatch):
     sizes = []
-    printed = "sseproof.launch.Server.printed"
+    printed = "sseproof.launch.Server.printed_so_far"
     monkeypatch.setattr(
         printed, lambda server, *_: sizes.append(os.fstat(server._log.fileno()).st_size) or ""
     )
