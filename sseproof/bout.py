@@ -57,12 +57,18 @@ def cores() -> tuple[list[int], list[int]]:
 
 
 def run(bout: Bout, record: Path | None = None) -> dict[str, Any]:
-    """Run a bout and give what came of it; `record` is where the source leaves what it knows. Raises BoutError."""
+    """Run a bout and give what came of it. Raises BoutError.
+
+    `record` is where the source leaves what it knows, in a folder made for it alone: killed, we leave none behind.
+    """
     source_cores, client_cores = cores()
     environ = locust_environ()
     with tempfile.TemporaryDirectory(prefix="sseproof-") as folder:
         tally = Path(folder) / "tally.json"
-        with Leashed("source", _source(bout, record), environ=environ, cores=source_cores) as source:
+        kept = record.parent if record else None
+        with Leashed(
+            "source", _source(bout, record), environ=environ, cores=source_cores, folder=kept
+        ) as source:
             command = _client(bout, _port(source), tally)
             with Leashed(
                 bout.client, command, environ=environ, cores=client_cores, folder=Path(folder)

@@ -78,16 +78,23 @@ class Figure(NamedTuple):
 
 @dataclass
 class Changes:
-    """All that changed. `notes` say what could not be compared and why; `missing` what a run ought to hold."""
+    """All that changed. `uncompared` says what could not be compared and why, `moved` which packages differ, `missing`
+    what a run ought to hold."""
 
     base: str
     head: str
     cases: list[Case] = field(default_factory=list)
     same_cases: int = 0
     figures: list[Figure] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    uncompared: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     commands: dict[str, str] = field(default_factory=dict)  # by kind: what tells that part
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know beside the changes."""
+        return [*self.uncompared, *self.moved]
 
     @property
     def compared(self) -> int:
@@ -103,7 +110,7 @@ def between(base: Sources, head: Sources) -> Changes:
     for kind in ("conformance", "bench"):
         one, other = getattr(base, kind), getattr(head, kind)
         if (one is None) != (other is None):
-            found.notes.append(f"only the {'head' if one is None else 'base'} holds a {kind} run")
+            found.uncompared.append(f"only the {'head' if one is None else 'base'} holds a {kind} run")
         elif one is not None and kind == "conformance":
             found.commands[kind] = _command(one.attrs["header"], other.attrs["header"])
             _cases(found, one, other)
@@ -137,7 +144,7 @@ def _cases(found: Changes, base: pd.DataFrame, head: pd.DataFrame) -> None:
     sides = [base, head]
     names = [list(map(str, side.attrs["header"]["servers"])) for side in sides]
     both = set(names[0]) & set(names[1])
-    found.notes += _only(names, "judged")
+    found.uncompared += _only(names, "judged")
     columns = ("server", "group", "case", "verdict")
     verdicts = [
         {(s, g, c): v for s, g, c, v in zip(*(side[key] for key in columns), strict=True) if s in both}
@@ -154,13 +161,13 @@ def _cases(found: Changes, base: pd.DataFrame, head: pd.DataFrame) -> None:
         else:
             found.cases.append(Case(*key, one, other, _change(one, other)))
     if left:
-        found.notes.append(f"{left} cases are in one run only, as the other was cut short")
+        found.uncompared.append(f"{left} cases are in one run only, as the other was cut short")
     found.cases.sort(key=lambda case: ("worse", "better", "other", "new", "gone").index(case.change))
     for server in sorted(both):
         one, other = (ledger.packages(side.attrs["servers"].get(server)) for side in sides)
         moved = [f"{n} {one[n]} -> {other[n]}" for n in one if n in other and one[n] != other[n]]
         if moved:
-            found.notes.append(f"{server}: {', '.join(moved)}")
+            found.moved.append(f"{server}: {', '.join(moved)}")
 
 
 def _change(base: str, head: str) -> str:
@@ -181,15 +188,15 @@ def _only(names: Sequence[Sequence[str]], done: str) -> Iterator[str]:
 
 def _figures(found: Changes, base: reading.Run, head: reading.Run) -> None:
     ways = [[f"{scenario} by {way}" for scenario, way in run.tables] for run in (base, head)]
-    found.notes += _only(ways, "measured")
+    found.uncompared += _only(ways, "measured")
     moved = _other_machine(base.header["machine"], head.header["machine"])
     if moved:
-        found.notes.append(f"not the same machine ({moved}): what is bound to it is not judged")
+        found.uncompared.append(f"not the same machine ({moved}): what is bound to it is not judged")
     seed, loads = int(base.header["seed"]), dict[str, list[str]]()
     for key in (key for key in base.tables if key in head.tables):
         sides = [{row.server: row for row in run.tables[key]} for run in (base, head)]
         where = " by ".join(key)
-        found.notes += [f"{where}: {each}" for each in _only([list(side) for side in sides], "measured")]
+        found.uncompared += [f"{where}: {each}" for each in _only([list(side) for side in sides], "measured")]
         for server in (server for server in sides[0] if server in sides[1]):
             rows = [side[server] for side in sides]
             if other := _other_load(*rows):
@@ -202,7 +209,7 @@ def _figures(found: Changes, base: reading.Run, head: reading.Run) -> None:
                     found.figures.append(figure)
     for load, where_all in loads.items():
         places = ", ".join(dict.fromkeys(where_all))
-        found.notes.append(f"not compared, the load is another ({load}): {places}")
+        found.uncompared.append(f"not compared, the load is another ({load}): {places}")
     found.figures.sort(key=lambda figure: VERDICTS.index(figure.verdict))
 
 
@@ -256,7 +263,7 @@ def _figure(
     found = [intervals.interval(side, seed) if side else None for side in (base, head)]
     ratio = over(head, base, FLOORS.get(name, 0.0), seed) if base and head else None
     verdict, because = judge(ratio, name)
-    if ratio is None:
+    if not (base and head):
         because = _nothing(base, rows, basis)
     elif basis == BOUND and moved:
         verdict, because = "unstable", f"another machine: {moved}"

@@ -111,7 +111,10 @@ def overload(found: Sources) -> Finding:
 
 
 def memory(found: Sources) -> Finding:
-    """Holds if an open stream makes every measured server grow (the interval lies above 0), from five trials on."""
+    """Holds if an open stream makes every measured server grow: its interval lies above 0, from five trials on each.
+
+    In part if some grow for certain and others not.
+    """
     rows = found.bench.tables.get(("hold", "sse"), ()) if found.bench else ()
     grown = {row.server: own for row in rows if (own := row.figures.get("kib_per_stream"))}
     if found.bench is None or not pairs.measured(found.bench, "sse", "hold"):
@@ -130,10 +133,11 @@ def memory(found: Sources) -> Finding:
         f"KiB per open stream{f', {users:,} at once' if users else ''}: {told} ({count(trials, 'trial')})."
     )
     figure += f" No figure of {names(unknown)}." if unknown else ""
-    if trials < intervals.RANKED_FROM:
-        return Finding(UNDECIDED, figure)
-    signs = {(own.low > 0) - (own.high <= 0) for own in grown.values()}
-    return Finding({1: HOLDS, -1: HOLDS_NOT}[signs.pop()] if signs in ({1}, {-1}) else IN_PART, figure)
+    enough = [own.trials >= intervals.RANKED_FROM for own in grown.values()]
+    signs = {
+        sure and (own.low > 0) - (own.high <= 0) for sure, own in zip(enough, grown.values(), strict=True)
+    }
+    return Finding(_of_sides(signs), figure)
 
 
 def websocket(found: Sources) -> Finding:
@@ -152,10 +156,14 @@ def websocket(found: Sources) -> Finding:
 
 def _verdict(ratios: Sequence[Ratio]) -> str:
     """Judge that all of these lie above 1."""
-    sides = {each.side for each in ratios}
-    if any(each.split for each in ratios) or (1 in sides and len(sides) > 1):
-        return IN_PART
-    return {1: HOLDS, -1: HOLDS_NOT}.get(1 if 1 in sides else min(sides), UNDECIDED)
+    return IN_PART if any(each.split for each in ratios) else _of_sides({each.side for each in ratios})
+
+
+def _of_sides(sides: set[int]) -> str:
+    """Judge by who is certainly above (1), certainly not (-1), or neither (0), which leaves a claim open."""
+    if 1 in sides:
+        return HOLDS if sides == {1} else IN_PART
+    return HOLDS_NOT if sides == {-1} else UNDECIDED
 
 
 def _unpaired(run: reading.Run, one: str, *others: str) -> Finding:
@@ -165,7 +173,9 @@ def _unpaired(run: reading.Run, one: str, *others: str) -> Finding:
 
 
 def _full(run: reading.Run, way: str) -> Mapping[str, bool]:
-    shares = pairs.values(run, way, "cpu_share")
+    shares = pairs.values(
+        run, way, "cpu_share", marked=True
+    )  # whoever is so full that he loses events is full
     return {server: intervals.interval(list(own.values())).median >= FULL for server, own in shares.items()}
 
 

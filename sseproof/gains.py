@@ -6,6 +6,8 @@ interval does not hold apart.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from sseproof import intervals, pairs, reading
 from sseproof.pairs import BYTES, CPU, REQUESTS, STALENESS, Ratio, every
 from sseproof.said import number, said
@@ -75,17 +77,25 @@ def tied(run: reading.Run) -> Sentence:
         )
     key = (pairs.SCENARIO, "sse") if (pairs.SCENARIO, "sse") in ranked else next(iter(ranked))
     rows = ranked[key]
-    places: dict[str, list[str]] = {}
+    places: dict[int, list[reading.Row]] = {}
     for row in rows:
         if row.rank:
-            places.setdefault(row.rank, []).append(row.server)
+            places.setdefault(int(row.rank.partition(",")[0]), []).append(row)
     first = (rows[0].trials[0].get("figures") or reading.FIGURES)[0]
-    told = [
-        f"{rank.partition(',')[0]} {names(servers)}{' (tied)' if len(servers) > 1 else ''}"
-        for rank, servers in sorted(places.items(), key=lambda each: int(each[0].partition(",")[0]))
-    ]
-    alone = "" if any(len(servers) > 1 for servers in places.values()) else "; no two tie"
+    told = [_place(rank, places) for rank in sorted(places)]
+    alone = "" if any(row.ties for row in rows) else "; no two tie"
     rest = len(run.tables) - len(ranked)
     more = f" In {count(rest, 'table')} of {len(run.tables)} nothing is ranked." if rest else ""
     what = said(f"{str(first).replace('.', ' ')} of {key[0]} by {key[1]}", 200)
     return Sentence(f"By {what}: {', '.join(told)}{alone}.{more}", "servers")
+
+
+def _place(rank: int, places: Mapping[int, Sequence[reading.Row]]) -> str:
+    """Tell who shares a rank, and with whom of a better one somebody there is tied all the same."""
+    own = [row.server for row in places[rank]]
+    ties = {each for row in places[rank] for each in row.ties}
+    before = [row.server for better in sorted(places) if better < rank for row in places[better]]
+    within, across = len(own) > 1 and bool(ties & {*own}), [each for each in before if each in ties]
+    told = " (tied" if within or across else ""
+    told += f"{' and' if within else ''} with {names(across)}" if across else ""
+    return f"{rank} {names(own)}{told}{')' if told else ''}"

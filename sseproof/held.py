@@ -13,6 +13,7 @@ It has more lines than most because bounds, counts and the base run are held by 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,6 +136,9 @@ def _row(
             elif value.median > bound:
                 what = f"{place}: {telling.label(name)} is {_told(value)}, the bound of {bound:g} lies within"
                 found.add("unstable", what, shows)
+        elif changes.values(row, name, marked=True):
+            what = f"{place}: {telling.label(name)}: no trial counts ({'; '.join(row.reasons)})"
+            found.add("unstable", what, shows)
         else:
             found.unmeasured += 1
     if row.server != reading.REFERENCE:
@@ -176,7 +180,7 @@ def counts(trials: Sequence[Trial]) -> dict[str, int]:
     """Count over a server's trials what ought not to be. Loss that a scenario allows carries no mark, and is none."""
     measured = [trial for trial in trials if trial["state"] == "ok"]
     lossy = [trial for trial in measured if any("were not seen" in mark for mark in trial["marks"])]
-    absent = [trial for trial in measured if any("were not served" in mark for mark in trial["marks"])]
+    absent = [mark for trial in measured for mark in trial["marks"] if "were not served" in mark]
 
     def marked(kind: str) -> int:
         return sum(any(mark.startswith(kind) for mark in trial["marks"]) for trial in measured)
@@ -190,9 +194,8 @@ def counts(trials: Sequence[Trial]) -> dict[str, int]:
         "refused": sum(
             int((trial["tally"].get("publisher") or {}).get("refused") or 0) for trial in measured
         ),
-        "unserved": sum(
-            max(1, int(trial["tally"]["clients"]) - int(trial["tally"]["streams"])) for trial in absent
-        ),
+        # The mark has the number: where clients may come and go, those that stayed are not those that were served.
+        "unserved": sum(int(each[0]) if (each := re.findall(r"\d+", mark)) else 1 for mark in absent),
         "duplicates": tallied("duplicates"),
         "reordered": tallied("reordered"),
         "unhealthy": marked("unhealthy"),
@@ -213,6 +216,8 @@ def _first(trials: Sequence[Trial], name: str) -> str:
 
 
 def _base(found: Held, changed: Changes, bounds: Bounds) -> None:
+    for note in changed.uncompared:
+        found.add("unchecked", f"against the base: {note}", "")
     shows = changed.commands.get("conformance", "")
     both = changed.same_cases + len(changed.cases)
     if bounds.base_counts:

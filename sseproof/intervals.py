@@ -56,26 +56,39 @@ def ratio(one: Values, other: Values, seed: int = 0) -> Interval | None:
     return interval([one[block] / other[block] for block in both], seed) if both else None
 
 
-def differs(one: Values, other: Values, seed: int = 0) -> bool:
-    """Say whether the paired difference of enough trials excludes 0."""
+def smaller(one: Values, other: Values, seed: int = 0) -> bool:
+    """Say whether one is certainly smaller: the paired difference of enough trials lies below 0 as a whole."""
     found = difference(one, other, seed)
-    return found is not None and found.trials >= RANKED_FROM and (found.low > 0 or found.high < 0)
+    return found is not None and found.trials >= RANKED_FROM and found.high < 0
 
 
 def ranks(values: Mapping[str, Values], seed: int = 0) -> dict[str, int | None]:
     """Rank names by their values, the smallest first: one more than there are names that are certainly smaller.
 
-    Names with the same rank are tied. None for all who have fewer than RANKED_FROM trials.
+    None for all who have fewer than RANKED_FROM trials. The medians say nothing here: those of trials in blocks that the
+    other has not got may stand the other way round.
     """
     enough = {name: own for name, own in values.items() if len(own) >= RANKED_FROM}
-    medians = {name: float(np.median(list(own.values()))) for name, own in enough.items()}
     found: dict[str, int | None] = dict.fromkeys(values)
     for name, own in enough.items():
-        better = [
-            other for other in enough if medians[other] < medians[name] and differs(enough[other], own, seed)
-        ]
-        found[name] = 1 + len(better)
+        found[name] = 1 + sum(smaller(other, own, seed) for other in enough.values())
     return found
+
+
+def ties(values: Mapping[str, Values], seed: int = 0) -> dict[str, list[str]]:
+    """Give for each name with enough trials those that it certainly is neither smaller nor larger than.
+
+    Of three names the first and the last may be apart and both tied with the one between, so a tie is not an equal rank.
+    """
+    enough = {name: own for name, own in values.items() if len(own) >= RANKED_FROM}
+    return {
+        name: [
+            each
+            for each, other in enough.items()
+            if each != name and not smaller(own, other, seed) and not smaller(other, own, seed)
+        ]
+        for name, own in enough.items()
+    }
 
 
 def tellable(quantile: float, samples: int) -> bool:

@@ -62,12 +62,14 @@ def value(record: reading.Trial, name: str) -> float | None:
     return found if found is not None and math.isfinite(found) else None
 
 
-def values(run: reading.Run, way: str, name: str, scenario: str = SCENARIO) -> ByServer:
-    """Give a figure of a way's unmarked trials by server and block."""
+def values(
+    run: reading.Run, way: str, name: str, scenario: str = SCENARIO, *, marked: bool = False
+) -> ByServer:
+    """Give a figure of a way's unmarked trials by server and block; `marked` takes in the others."""
     found: dict[str, dict[int, float]] = {}
     for row in run.tables.get((scenario, way), ()):
         for record in row.trials:
-            if record["state"] == "ok" and not record["marks"]:
+            if record["state"] == "ok" and (marked or not record["marks"]):
                 own = value(record, name)
                 if own is not None:
                     found.setdefault(row.server, {})[record["block"]] = own

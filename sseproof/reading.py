@@ -38,6 +38,7 @@ class Row:
     seen: int
     due: int
     rank: str
+    ties: Sequence[str]  # the servers that it is certainly neither before nor after
     reasons: Sequence[str]
 
     @property
@@ -110,8 +111,11 @@ def _rows(servers: Mapping[str, Sequence[Trial]], seed: int) -> list[Row]:
     first, sign = names[0], -1 if names[0] in HIGHER_IS_BETTER else 1
     clean = {server: _by_block(_clean(trials), first) for server, trials in servers.items()}
     signed = {server: {block: sign * value for block, value in own.items()} for server, own in clean.items()}
-    ranks = intervals.ranks(signed, seed)
-    rows = [_row(server, trials, names, clean, ranks, seed) for server, trials in servers.items()]
+    ranks, ties = intervals.ranks(signed, seed), intervals.ties(signed, seed)
+    rows = [
+        _row(server, trials, names, clean, (ranks[server], ties.get(server, [])), seed)
+        for server, trials in servers.items()
+    ]
     return sorted(
         rows, key=lambda row: sign * row.figures[first].median if first in row.figures else math.inf
     )
@@ -122,7 +126,7 @@ def _row(
     trials: Sequence[Trial],
     names: Sequence[str],
     clean: Mapping[str, intervals.Values],
-    ranks: Mapping[str, int | None],
+    ranked: tuple[int | None, Sequence[str]],
     seed: int,
 ) -> Row:
     measured = [record for record in trials if record["state"] == "ok"]
@@ -136,7 +140,8 @@ def _row(
         costs=_intervals(measured, COSTS, seed),
         seen=sum(record["tally"]["seen"] for record in measured),
         due=sum(record["tally"]["due"] for record in measured),
-        rank=_rank(server, ranks),
+        rank="" if ranked[0] is None else f"{ranked[0]}, tied" if ranked[1] else f"{ranked[0]}",
+        ties=ranked[1],
         reasons=_reasons(trials, len(clean[server])),
     )
 
@@ -172,13 +177,6 @@ def _by_block(records: Sequence[Trial], name: str) -> dict[int, float]:
 def _intervals(records: Sequence[Trial], names: Sequence[str], seed: int) -> dict[str, Interval]:
     values = {name: list(_by_block(records, name).values()) for name in names}
     return {name: intervals.interval(own, seed) for name, own in values.items() if own}
-
-
-def _rank(server: str, ranks: Mapping[str, int | None]) -> str:
-    rank = ranks[server]
-    if rank is None:
-        return ""
-    return f"{rank}, tied" if list(ranks.values()).count(rank) > 1 else f"{rank}"
 
 
 def _reasons(trials: Sequence[Trial], clean: int) -> list[str]:

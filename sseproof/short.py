@@ -66,7 +66,7 @@ def _right(run: pd.DataFrame) -> Sentence:
     missed = {
         server
         for server, _, level, verdict in rows
-        if level == "required" and verdict not in ("pass", "note", "skip")
+        if level == "required" and verdict not in ("pass", "note", "skip", "stale")
     }
     whole = sorted(servers - missed)
     every = (

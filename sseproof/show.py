@@ -119,9 +119,9 @@ def _tell_doors(console: Console, run: Run) -> None:
     from sseproof import tolls  # which tells it by what is here
 
     for crossing in tolls.read(run):
-        names = crossing.names[:3]
+        names = crossing.names
         heads = ["\n\nserver", f"{titled(names[0])}\nwithout", "\n\nwith", "\n\nx"]
-        heads += [f"{titled(each).removesuffix(' ms')}\nx" for each in names[1:2]]
+        heads += [f"{titled(each).removesuffix(' ms')}\nx" for each in names[1:]]
         heads += ["server's\nCPU\nx", f"{crossing.door}'s\nCPU ms\n/1,000"]
         table = _empty(f"{crossing.scenario}: {named(crossing.way)}, held against the same without", heads, 0)
         for toll in crossing.tolls:
@@ -130,7 +130,7 @@ def _tell_doors(console: Console, run: Run) -> None:
                 toll.server,
                 _cell(first.direct, scale(names[0])),
                 _cell(first.through, scale(names[0]), void=toll.row.void),
-                *(_cell(toll.figures[name].ratio) for name in names),
+                *(_cell(toll.figures[name].ratio) for name in (*names, tolls.EVERYWHERE[0])),
                 _cell(toll.own, 1e3),
             )
         console.print()

@@ -22,6 +22,7 @@ from sseproof.shown import cell, scaled
 
 PROGRAMS = {"nginx": "nginx", "redis": "Redis"}
 OWN = "door_cpu_s_per_1000"
+EVERYWHERE = (pairs.CPU, pairs.BYTES)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class Toll:
 
 @dataclass(frozen=True)
 class Crossing:
-    """One way of a scenario through a door: `names` of its figures, the first it is ranked by, their ratios, the servers."""
+    """One way of a scenario through a door: its figures, the first it is ranked by, their ratios and CPU's, the servers."""
 
     scenario: str
     way: str  # "sse@nginx"
-    names: Sequence[str]
+    names: Sequence[str]  # one or two, and never CPU or bytes, which every crossing has
     ratios: Mapping[str, pairs.Ratio | None]
     tolls: Sequence[Toll]
 
@@ -67,8 +68,9 @@ def read(run: Run) -> list[Crossing]:
 
 def _crossing(run: Run, scenario: str, way: str, rows: Sequence[Row]) -> Crossing:
     direct, seed = split(way)[0], int(run.header["seed"])
-    first = [*(rows[0].trials[0].get("figures") or reading.FIGURES)][:2]
-    names = list(dict.fromkeys([*first, pairs.CPU, pairs.BYTES]))
+    own_names = [*(rows[0].trials[0].get("figures") or reading.FIGURES)]
+    first = [each for each in own_names if each not in EVERYWHERE][:2] or [reading.FIGURES[0]]
+    names = [*first, *EVERYWHERE]
 
     def side(way: str, name: str) -> dict[str, Interval]:
         found = pairs.values(run, way, name, scenario)
@@ -86,7 +88,7 @@ def _crossing(run: Run, scenario: str, way: str, rows: Sequence[Row]) -> Crossin
         Toll(row.server, {name: pair(row.server, name) for name in names}, own.get(row.server), row)
         for row in sorted(rows, key=lambda row: row.server)
     ]
-    return Crossing(scenario, way, names, ratios, tolls)
+    return Crossing(scenario, way, first, ratios, tolls)
 
 
 def section(run: Run) -> dict[str, Any] | None:
@@ -109,7 +111,7 @@ def _table(crossing: Crossing) -> dict[str, Any]:
             "server": plain(toll.server),
             "direct": cell(scaled(first.direct, size)),
             "through": cell(scaled(first.through, size), void=toll.row.void),
-            "ratios": [cell(toll.figures[each].ratio) for each in names],
+            "ratios": [cell(toll.figures[each].ratio) for each in (*names, *EVERYWHERE)],
             "own": cell(scaled(toll.own, 1e3)),
             "seen": f"{toll.row.seen:,} of {toll.row.due:,}" if toll.row.due else shown.DASH,
             "why": "; ".join(plain(each, 120) for each in toll.row.reasons),
@@ -117,7 +119,7 @@ def _table(crossing: Crossing) -> dict[str, Any]:
     return {
         "title": f"{crossing.scenario}: {shown.way_name(split(crossing.way)[0])} {show.through(door)}",
         "door": PROGRAMS.get(door, door),
-        "heads": [_label(each) for each in names[:2]],
+        "heads": [_label(each) for each in names],
         "said": sentence(crossing),
         "rows": rows,
     }

@@ -84,6 +84,7 @@ WIDE = (1.0, 4.0, 2.0, 3.0, 1.5)
         ([*five("a_b", "poll-1s", 500.0), *five("a_b", "poll-0.1s", 1.0)], IN_PART),
         ([*five("a_b", "poll-1s", 500.0), *five("a_b", "poll-0.1s", *WIDE)], IN_PART),
         (five("a_b", "poll-1s", *WIDE), UNDECIDED),
+        ([*five("a_b", "poll-1s", 1.0), *five("a_b", "poll-0.1s", *WIDE)], UNDECIDED),
         (five("a_b", "poll-1s", 500.0)[:4], UNDECIDED),
         (five("a_b", "poll-1s", 500.0, marks=["lossy: 1"]), UNDECIDED),
         (five("c_d", "poll-1s", 500.0), UNDECIDED),
@@ -136,6 +137,20 @@ def test_polling_overloads(tmp_path, often, rarely, share, verdict):
     )
 
 
+def test_a_server_so_full_that_it_loses_events_is_full(tmp_path):
+    clean = {"a_b": 0.5, "c_d": 1.0}
+    polls = [
+        each
+        for server, share in clean.items()
+        for each in (
+            *five(server, "poll-0.1s", 50.0, cpu_s=0.4, cpu_share=share, marks=["lossy: 1"] * (share == 1.0)),
+            *five(server, "poll-5s", 2500.0, cpu_s=0.02),
+        )
+    ]
+    found, figure = evidence.overload(measured(tmp_path, *SSE, *polls))
+    assert found == HOLDS and "1 of 2 servers take 90 % of a core" in figure
+
+
 def test_one_interval_says_nothing_of_frequency(tmp_path):
     assert evidence.overload(measured(tmp_path, *SSE, *five("a_b", "poll-1s", 500.0))).verdict == NOT_MEASURED
 
@@ -152,6 +167,8 @@ def held(server, *kib, **more):
     [
         (held("a_b", 9.0, 9.1, 9.2, 9.3, 9.4), HOLDS),
         (held("a_b", 9.0, 9.1), UNDECIDED),
+        (held("a_b", -1.0, -0.5, 0.2, 1.0, 2.0), UNDECIDED),
+        ([each for n in range(6) for each in held(f"a_{n}", 9.0)], UNDECIDED),
         (held("a_b", *[0.0] * 5), HOLDS_NOT),
         ([*held("a_b", *[9.0] * 5), *held("c_d", *[0.0] * 5)], IN_PART),
         (held("a_b", None), UNDECIDED),

@@ -497,5 +497,43 @@ def test_a_missing_file_of_bounds_is_said():
         bounds.read(Path("no-such.toml"))
 
 
+def test_a_figure_of_marked_trials_alone_is_unstable_and_not_passed(root, capsys):
+    text = BOUNDS.replace(
+        "[base]", '[[bound]]\nscenario = "hold"\nat_most = { kib_per_stream = 200 }\n[base]', 1
+    )
+    (root / "loadtest" / "gate.toml").write_text(f'unstable = "fail"\n{text}')
+    bound = ["generator-bound: it took 90% of its core, the limit is 70%"]
+    held_ones = series("a_server", NEAR, scenario="hold", figures=["kib_per_stream"], marks=bound)
+    for each in held_ones:
+        each["derived"] |= {"kib_per_stream": 500.0}
+    write(root, "r", *held_ones)
+    code, lines, _ = judge(root, capsys, "r")
+    assert code == 1
+    assert any(
+        re.match(
+            r"unstable: hold by sse, a_server: .*: no trial counts \(5 of 5 trials generator-bound", line
+        )
+        for line in lines
+    )
+
+
+def test_of_clients_that_come_and_go_those_are_unserved_that_were_waited_for(root, capsys):
+    text = BOUNDS.replace("refused = 0", "unserved = 0")
+    (root / "loadtest" / "gate.toml").write_text(text)
+    mark = ["lossy: 1 of 2400 clients were not served for the whole window"]
+    tally = {"clients": 2400, "streams": 5, "unserved": 1}
+    write(root, "r", trial(1, "a_server", 4.0, scenario="churn", marks=mark, tally=tally))
+    code, lines, _ = judge(root, capsys, "r")
+    assert code == 1 and any("unserved is 1, at most 0" in line for line in lines)
+
+
+def test_what_the_head_no_longer_measures_is_told(root, capsys):
+    write(root, "base", *REFERENCE, *series("a_server", NEAR))
+    write(root, "head", *REFERENCE)
+    code, lines, _ = judge(root, capsys, "head", "--base", "base")
+    assert code == 0
+    assert "unchecked: against the base: broadcast by sse: measured in the base only: a_server" in lines
+
+
 def test_a_ratio_breaks_its_bound_only_with_three_trials_wholly_beyond():
     assert held.GATED_FROM == 3 < intervals.RANKED_FROM

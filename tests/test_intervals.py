@@ -3,7 +3,7 @@
 import pytest
 
 from sseproof import intervals
-from sseproof.intervals import difference, differs, interval, ranks, ratio, tellable
+from sseproof.intervals import difference, interval, ranks, ratio, smaller, tellable, ties
 
 
 def blocks(*values):
@@ -49,12 +49,31 @@ def test_pairs_of_a_block_tell_apart_what_the_whole_does_not():
     drift = [10.0, 20.0, 30.0, 40.0, 50.0]  # the machine gets slower; one server is always 1 faster
     one, other = blocks(*drift), blocks(*(value + 1 for value in drift))
     assert interval(list(one.values())).high > interval(list(other.values())).low
-    assert differs(one, other) and differs(other, one)
+    assert smaller(one, other) and not smaller(other, one)
 
 
 def test_a_difference_that_may_be_0_is_a_tie():
-    assert not differs(blocks(1, 2, 3, 4, 5), blocks(2, 1, 4, 3, 5))
-    assert ranks({"a": blocks(1, 2, 3, 4, 5), "b": blocks(2, 1, 4, 3, 5)}) == {"a": 1, "b": 1}
+    one, other = blocks(1, 2, 3, 4, 5), blocks(2, 1, 4, 3, 5)
+    assert not smaller(one, other) and not smaller(other, one)
+    assert ranks({"a": one, "b": other}) == {"a": 1, "b": 1}
+    assert ties({"a": one, "b": other}) == {"a": ["b"], "b": ["a"]}
+
+
+def test_a_tie_with_one_is_told_where_another_is_certainly_better():
+    three = {
+        "a": blocks(3.0, 3.1, 3.0, 3.1, 3.0),
+        "b": blocks(2.9, 3.3, 3.3, 3.3, 3.3),
+        "c": blocks(3.4, 3.4, 3.4, 3.4, 3.2),
+    }
+    assert ranks(three) == {"a": 1, "b": 1, "c": 2}
+    assert ties(three) == {"a": ["b"], "b": ["a", "c"], "c": ["b"]}
+
+
+def test_blocks_that_one_alone_has_turn_no_rank_round():
+    slow = blocks(1, 10, 11, 12, 13, 14)
+    fast = {block: value - 0.1 for block, value in slow.items() if block > 1}
+    assert interval(list(slow.values())).median < interval(list(fast.values())).median
+    assert ranks({"slow": slow, "fast": fast}) == {"slow": 2, "fast": 1}
 
 
 def test_ranks_count_those_that_are_certainly_better():
@@ -66,7 +85,7 @@ def test_fewer_than_five_trials_rank_nobody():
     few = {block: float(block) for block in range(1, intervals.RANKED_FROM)}
     enough = blocks(100, 100, 100, 100, 100)
     assert ranks({"few": few, "enough": enough}) == {"few": None, "enough": 1}
-    assert not differs(few, enough)
+    assert not smaller(few, enough)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,11 @@ def test_the_first_sentence_counts_what_passed_and_names_who_meets_all(tmp_path)
     assert none == "Right: 0 of 1 judged cases passed (0.0 %), on 1 server; none meets every required case."
 
 
+def test_a_listed_case_that_passes_is_no_case_missed(tmp_path):
+    run = judged(tmp_path, ("a_b", "test_x", "pass"), ("a_b", "test_y", "stale"))
+    assert "a_b meets every required case" in short.sentences(sources.read([run]))[0].text
+
+
 def test_one_miss_in_many_is_not_rounded_to_all(tmp_path):
     many = [("a_b", f"test_{n}", "pass") for n in range(5000)]
     assert "(99.9 %)" in told(judged(tmp_path, *many, ("a_b", "test_z", "fail")))[0]
@@ -157,6 +162,17 @@ def test_who_ties_is_said_and_who_does_not(tmp_path):
     assert re.fullmatch(
         r"By staleness p50 of broadcast by sse: 1 (a_b and e_f|e_f and a_b) \(tied\), 3 c_d\.", tied
     )
+
+
+def test_a_tie_across_ranks_is_said(tmp_path):
+    values = {
+        "a_b": [3.0, 3.1, 3.0, 3.1, 3.0],
+        "b_c": [2.9, 3.3, 3.3, 3.3, 3.3],
+        "c_d": [3.4, 3.4, 3.4, 3.4, 3.2],
+    }
+    run = measured(tmp_path, *(each for name, own in values.items() for each in series(name, "sse", own)))
+    told = " ".join(each.text for each in short.sentences(sources.read([run])))
+    assert "1 a_b and b_c (tied), 2 c_d (tied with b_c)." in told
 
 
 def test_a_quick_look_ranks_nothing_and_says_why(tmp_path):

@@ -44,6 +44,25 @@ def test_too_few_trials_say_nothing_for_certain(tmp_path):
     ).replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    "figures", [["staleness.p50"], ["server_cpu_s_per_1000"], ["back.p50", "staleness.p99"]]
+)
+def test_cpu_stands_below_its_own_name_whatever_a_scenario_is_ranked_by(tmp_path, figures):
+    run(
+        tmp_path,
+        *series("a", 1.0, figures=figures), *through("a", 2.0, cpu=0.05, figures=figures),
+    )  # fmt: skip
+    *_, line = re.findall(r"^a +.*$", show.show(tmp_path / "bench.jsonl"), re.M)
+    assert line.split()[-2:] == ["0.50", "4.00"]
+    html = page.render(sources.read([tmp_path / "bench.jsonl"]))
+    section = re.search(r'<section id="doors".*?</section>', html, re.S)[0]
+    heads = re.findall(r"<th scope=\"col\">(.*?)</th>", section)
+    [row] = re.findall(r"<tr><th scope=\"row\">a</th>(.*?)</tr>", section, re.S)
+    cells = re.findall(r"<td.*?>(.*?)</td>", row, re.S)
+    assert len(heads) == 1 + len(cells)
+    assert "0.50" in cells[heads.index("Server&rsquo;s CPU, &times;") - 1]
+
+
 def test_a_door_that_was_measured_in_vain_says_so(tmp_path):
     vain = run(tmp_path, *series("a", 1.0), failed("a", "sse@nginx", reason="nginx died"))
     [[toll]] = [crossing.tolls for crossing in tolls.read(vain)]
