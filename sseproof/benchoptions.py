@@ -90,7 +90,9 @@ def read_options(arguments: Sequence[str], root: Path) -> Options:
             word for word in arguments if word.startswith("--") and not word.startswith("--resume")
         ]:
             raise UsageError(f"--resume goes on with a run's own options; leave out {', '.join(others)}")
-        records = results.read_lines(root / "results" / given.resume / "bench.jsonl", results.BENCH_FIELDS)
+        records = results.read_lines(
+            root / "results" / given.resume / "bench.jsonl", results.BENCH_FIELDS, "bench"
+        )
         before = {"via": None, "broker": None} | records[0]["options"]  # which runs of old do not name
         given = argparse.Namespace(**before, run=given.resume, seed=records[0]["seed"])
     else:

@@ -54,6 +54,7 @@ def write(found: changes.Changes, root: Path) -> Path:
     return files.put(path, page(found).encode())
 
 
+@terminal.plainly("compare")
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Tell what changed between the runs that are named; 2 for a wrong command line, 3 for runs that are not whole."""
     what = "Tell what changed between two runs: cases, and figures with their interval."

@@ -17,7 +17,7 @@ from typing import Any
 
 from sseproof import badge, environment, files, junit, records, results, sources, summary
 from sseproof.ledger import near
-from sseproof.terminal import Parser, UsageError
+from sseproof.terminal import Parser, UsageError, plainly
 
 EXAMPLES = """examples:
   sseproof export                                     all of it, of the newest run
@@ -96,7 +96,7 @@ def write(
     for kind in (kind for kind in KINDS if kind in only):
         try:
             made = list(KINDS[kind](found, options))
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
+        except results.BAD as error:
             what = f"{' + '.join(found.names)} holds what no {kind} can be made of"
             raise results.ResultsError(f"{what}: {type(error).__name__}: {error}") from None
         written += [files.put(folder / name, content) for name, content in made]
@@ -137,6 +137,7 @@ def _parser() -> Parser:
     return parser
 
 
+@plainly("export")
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Write what is asked for and print each path; 2 for a wrong command line, 3 for results that cannot be read."""
     try:
@@ -151,10 +152,6 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     except (UsageError, results.ResultsError, OSError) as error:
         print(f"sseproof export: {results.visible(str(error), 1000)}", file=sys.stderr)
         return 3 if isinstance(error, results.ResultsError) else 2
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        told = results.visible(f"{type(error).__name__}: {error}", 1000)
-        print(f"sseproof export: a result file holds a record that is none: {told}", file=sys.stderr)
-        return 3
     for path in written:
         print(path.relative_to(root) if path.is_relative_to(root) else path)
     problems = list(found.problems)

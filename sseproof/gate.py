@@ -17,7 +17,7 @@ from rich.text import Text
 from sseproof import bounds, changes, environment, held, plan, results, sources, telling
 from sseproof.held import Held
 from sseproof.sources import Sources
-from sseproof.terminal import Parser, UsageError, coloured, recorder, say
+from sseproof.terminal import Parser, UsageError, coloured, plainly, recorder, say
 
 DEFAULT = "loadtest/gate.toml"
 EXAMPLES = f"""examples:
@@ -34,6 +34,7 @@ exit code: 0 it passes, 1 a bound is broken, 2 usage, 3 results are cut short or
 COLOURS = {"broken": "red", "missing": "red", "unstable": "yellow", "unchecked": "yellow", "gate": "bold"}
 
 
+@plainly("gate")
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Hold the runs that are named against their bounds, tell the reasons, and return the exit code."""
     what = "Hold a run against its bounds: ratios to the reference, counts, and a base run."

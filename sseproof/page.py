@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jinja2
 from markupsafe import Markup
 
-from sseproof import casebook, claims, method, reading, results, short
+from sseproof import casebook, claims, method, reading, results, said, short
 from sseproof.sources import Sources
 
 TEMPLATES = Path(__file__).parents[1] / "reports" / "templates"
@@ -84,8 +84,15 @@ def templates(limit: int = 20_000) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: results.visible(value, limit) if type(value) is str else value,
+        finalize=lambda value: _shown(value, limit),
     )
+
+
+def _shown(value: object, limit: int) -> object:
+    """Give what a page shows of a value: ours as it is, a text as far as that goes, lists and objects as short text."""
+    if isinstance(value, dict | list):
+        return said.said(value)
+    return results.visible(value, limit) if type(value) is str else value
 
 
 def render(found: Sources) -> str:

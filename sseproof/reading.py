@@ -66,12 +66,12 @@ class Run:
 
 def read(path: Path) -> Run:
     """Read a run; raises ResultsError for a file that is none."""
-    records = results.read_lines(path, results.BENCH_FIELDS)
+    records = results.read_lines(path, results.BENCH_FIELDS, "bench")
     by_number = {record["number"]: record for record in records if record["kind"] == "trial"}
     try:
         trials = [_with_bytes(record) for record in by_number.values()]
         tables = _tables(trials, int(records[0]["seed"]))
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except results.BAD as error:
         raise results.ResultsError(
             f"{path} holds a trial that is none: {type(error).__name__}: {error}"
         ) from None

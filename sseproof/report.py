@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sseproof import environment, files, page, results, short, sources
+from sseproof import environment, files, page, results, short, sources, terminal
 
 USAGE = """usage: sseproof report [RUN ...]
 
@@ -51,6 +51,7 @@ def write(paths: Iterable[Path], root: Path = environment.ROOT) -> tuple[Path, s
     return folder / "index.html", found
 
 
+@terminal.plainly("report")
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Make the report of the runs that are named; 2 for a wrong command line, 3 for results that cannot be read."""
     if asked := {"-h", "--help"} & set(arguments):
@@ -69,6 +70,8 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     for told in (*found.problems, *halves):
         print(f"sseproof report: {results.visible(told, 1000)}", file=sys.stderr)
     size_kb = written.stat().st_size / 1000
-    print(f"{' + '.join(found.names)}: {size_kb:,.0f} KB in {time.monotonic() - began_s:.1f} s")
+    print(
+        f"{results.visible(' + '.join(found.names), 200)}: {size_kb:,.0f} KB in {time.monotonic() - began_s:.1f} s"
+    )
     print(written.relative_to(root))
     return 3 if found.problems else 0

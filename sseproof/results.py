@@ -22,10 +22,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sseproof import typed
+
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+RESERVED = ("latest", "templates", "readme.md")  # what stands in reports/ beside the runs
 
 
 class Verdict(NamedTuple):
@@ -80,6 +83,10 @@ BENCH_FIELDS = {
 """The same for a benchmark's file."""
 
 
+BAD = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What code raises on a record that is none, whatever its types; such a file is told, never a traceback."""
+
+
 class ResultsError(Exception):
     """A file that holds no readable results; the message says what it holds instead."""
 
@@ -94,9 +101,11 @@ def run_id(given: str | None) -> str:
         or os.environ.get("SSEPROOF_RUN")
         or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     )
-    if not re.fullmatch(r"[\w.-]*\w[\w.-]*", name):
-        wanted = "a folder's name of letters, digits, '-', '_' and '.'"
-        raise ResultsError(f"--run is {name!r}, expected {wanted}")
+    if len(name) > 200 or not re.fullmatch(r"(?=[.-]*\w)[\w.-]+", name):
+        wanted = "a folder's name of at most 200 letters, digits, '-', '_' and '.'"
+        raise ResultsError(f"--run is {visible(repr(name), 100)}, expected {wanted}")
+    if name.casefold() in RESERVED:
+        raise ResultsError(f"--run is {name!r}, which reports/ has a use for: choose another name")
     return name
 
 
@@ -145,7 +154,7 @@ def read(path: Path | str) -> pd.DataFrame:
     """
     import pandas as pd  # half a second that no worker of a run has to spend
 
-    records = read_lines(path, FIELDS)
+    records = read_lines(path, FIELDS, "conformance")
     rows = [record for record in records if record["kind"] == "verdict"]
     missing = {"str": "", "float": math.nan, "object": None}
     columns = {name: [row.get(name, missing[kind]) for row in rows] for name, kind in COLUMNS.items()}
@@ -164,10 +173,13 @@ def read(path: Path | str) -> pd.DataFrame:
     return frame
 
 
-def read_lines(path: Path | str, fields: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:
+def read_lines(
+    path: Path | str, fields: Mapping[str, tuple[str, ...]], schema: str = ""
+) -> list[dict[str, Any]]:
     """Read a file's records, each of a kind that `fields` names and with at least those fields; the first is the header.
 
-    Raises ResultsError for anything that is no such file.
+    With a schema ("conformance", "bench") each field is of the type it names. Raises ResultsError for anything that is no
+    such file.
     """
     path = Path(path)
     try:
@@ -176,8 +188,9 @@ def read_lines(path: Path | str, fields: Mapping[str, tuple[str, ...]]) -> list[
         raise ResultsError(f"cannot read {path}: {error.strerror}") from None
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end was cut in mid-write
+        why = ""
         try:
-            record = json.loads(line)
+            record = typed.loads(line)
             sound = all(name in record for name in fields[record["kind"]])
         except (ValueError, TypeError, KeyError):
             record, sound = {"kind": None}, False
@@ -185,8 +198,12 @@ def read_lines(path: Path | str, fields: Mapping[str, tuple[str, ...]]) -> list[
             raise ResultsError(
                 f"{path} is no result file of this version: its first line is no header of format {FORMAT}"
             )
-        if not sound:
-            raise ResultsError(f"{path}, line {number}, is damaged: {line[:60]!r}")
+        if sound and record["kind"] == "header" and number > 1:
+            raise ResultsError(f"{path}, line {number}, is a second header: two runs in one file are none")
+        if sound and schema:
+            why = typed.fault(record, schema)
+        if why or not sound:
+            raise ResultsError(f"{path}, line {number}, is damaged: {why or repr(line[:60])}")
         records.append(record)
     if not records:
         raise ResultsError(f"{path} holds no results: it is empty or was cut in its first line")

@@ -8,6 +8,7 @@ server has written passes through results.visible() first.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sseproof import environment, intervals, reading, results
+from sseproof import environment, intervals, reading, results, terminal
 from sseproof.intervals import Interval
 from sseproof.ledger import near
 from sseproof.plan import split
 from sseproof.reading import Row, Run
-from sseproof.terminal import coloured, recorder
-from sseproof.terminal import width as wide
+from sseproof.terminal import coloured, plainly, recorder
 
 USAGE = "usage: sseproof show RUN   (a run's id, or its bench.jsonl)"
 NANOSECONDS = ("staleness", "reader_staleness", "lag", "connect", "headers", "first_event", "gap", "back")
@@ -34,7 +34,7 @@ TITLES = {
 WIDTH = 80
 LEGEND = (
     "Medians over trials, below them the 95 % interval (bootstrap over trials); x ref: the first figure, held against "
-    f"{reading.REFERENCE} in the same blocks; tied: no paired difference excludes 0; CPU: of the server's processes "
+    f"{reading.REFERENCE} in the same blocks; tied: the paired difference to somebody includes 0; CPU: of the server's processes "
     "for 1,000 deliveries; per event: bytes of both directions, headers included, and requests."
 )
 
@@ -69,8 +69,7 @@ def _tell(console: Console, run: Run) -> None:
             what = f"{trials} trial{'s' * (trials > 1)} of each, a rank takes {intervals.RANKED_FROM}"
             console.print(f"  a quick look: no ranking claimed ({what})", soft_wrap=True)
     _tell_doors(console, run)
-    console.print()
-    console.print(Text(LEGEND, "dim"))
+    console.print("", Text(LEGEND, "dim"), sep="\n")
     if not run.complete:
         missing, planned = header["planned"] - len(run.trials), header["planned"]
         rest = f"nox -s bench -- --resume {header['run']}"
@@ -172,7 +171,8 @@ def _per_event(costs: Mapping[str, Interval]) -> str:
 
 def number(value: float) -> str:
     """Write a number with three figures; thousands as k."""
-    size = abs(value)
+    if not math.isfinite(size := abs(value)):
+        return str(value)
     if size >= 9999.5:
         return f"{number(value / 1000)}k"
     return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
@@ -180,9 +180,10 @@ def number(value: float) -> str:
 
 def tell(path: Path) -> None:
     """Print a run, as wide as the terminal and coloured if it takes that; raises ResultsError."""
-    sys.stdout.write(show(path, width=wide(WIDTH), colour=coloured()))
+    sys.stdout.write(show(path, width=terminal.width(WIDTH), colour=coloured()))
 
 
+@plainly("show")
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     """Tell the run that is named, by its id or its file; 2 for a wrong command line, 3 for a file that is no result."""
     if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
@@ -190,11 +191,10 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
         print(USAGE, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
     [run] = arguments
-    path = Path(run) if Path(run).is_file() else root / "results" / run / "bench.jsonl"
     try:
-        tell(path)
-    except results.ResultsError as error:
+        tell(Path(run) if Path(run).is_file() else root / "results" / run / "bench.jsonl")
+    except (results.ResultsError, OSError) as error:
         there = [path.parent.name for path in root.glob("results/*/bench.jsonl")]
-        print(f"sseproof show: {error}{near(run, there)}", file=sys.stderr)
+        print(f"sseproof show: {results.visible(str(error), 1000)}{near(run, there)}", file=sys.stderr)
         return 3
     return 0

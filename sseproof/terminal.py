@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from sseproof import environment, results
 
 
 class UsageError(Exception):
@@ -53,9 +58,40 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+Main = Callable[[Sequence[str], Path], int]
+
+
+def plainly(command: str) -> Callable[[Main], Main]:
+    """Have a command that reads result files tell a record that nothing can be made of: exit code 3, and no traceback."""
+
+    def wrap(main: Main) -> Main:
+        @functools.wraps(main)
+        def told(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
+            try:
+                return main(arguments, root)
+            except results.BAD as error:
+                what = results.visible(f"{type(error).__name__}: {error}", 500)
+                print(
+                    f"sseproof {command}: a result file holds a record that is none: {what}", file=sys.stderr
+                )
+                return 3
+
+        return told
+
+    return wrap
+
+
+class _Recorder(Console):
+    """A console in which what steers a terminal is shown as text, wherever it has come from."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=results.visible(segment.text, 4_000))
+
+
 def recorder(width: int | None = None, *, colour: bool = False) -> Console:
     """Give a console to capture from, in which nothing that a server has written is markup."""
-    return Console(
+    return _Recorder(
         file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False,
         markup=False, emoji=False,
     )  # fmt: skip

@@ -53,7 +53,7 @@ def trial(
         "requests_per_event": requests, "kib_per_stream": more.pop("kib", None),
     }  # fmt: skip
     return {
-        "kind": "trial", "number": f"{server} {way} {block} {scenario}", "block": block, "scenario": scenario, "way": way,
+        "kind": "trial", "number": hash(f"{server} {way} {block} {scenario}"), "block": block, "scenario": scenario, "way": way,
         "server": server, "state": "ok", "reason": "", "marks": list(marks), "figures": list(figures), "tally": tally,
         "load": {"trials": 5, "users": 200, "publish_rate": 20}, "usage": {"cpu_share": more.pop("cpu_share", 0.1)},
         "derived": derived,
@@ -397,7 +397,7 @@ def test_hostile_names_stay_text(tmp_path):
 
 
 @pytest.mark.parametrize("broken", [None, "x", [], {}, float("nan"), True])
-def test_figures_of_other_types_are_no_figures(tmp_path, broken):
+def test_figures_of_other_types_are_no_figures(tmp_path, broken, untyped):
     odd = {"server_cpu_s_per_1000": broken, "wire_in_bytes_per_event": 1.0, "wire_out_bytes_per_event": 1.0}
     trials = [
         *SSE,

@@ -236,7 +236,7 @@ def test_junit_cuts_a_megabyte_and_says_so(tmp_path):
     assert len(made) < 20_000 and b"more characters not shown" in made
 
 
-def test_an_unknown_verdict_is_no_pass(tmp_path):
+def test_an_unknown_verdict_is_no_pass(tmp_path, untyped):
     found = read(conformance(tmp_path, {"verdict": "passed"}))
     assert ElementTree.fromstring(junit.render(found.conformance)).get("errors") == "1"
     assert ">0/1, 1 error<" in badge.of(found.conformance)["a_b"]
@@ -325,7 +325,7 @@ def test_what_a_server_wrote_is_no_markdown(tmp_path, field, verdict):
     assert len(rows) >= 3 and len(set(rows)) == 1
 
 
-def test_a_hostile_benchmark_is_no_markdown_either(tmp_path):
+def test_a_hostile_benchmark_is_no_markdown_either(tmp_path, untyped):
     records_ = [trial(1, HOSTILE, scenario=HOSTILE, way=HOSTILE, figures=[HOSTILE, "a|b"], marks=[HOSTILE])]
     told = summary.render(
         read(benchmark(tmp_path, *records_, machine={"cores": HOSTILE, "cpu": HOSTILE}, options={}))
@@ -397,7 +397,7 @@ def test_trials_are_a_row_each_with_types(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(records.parquet(table))), table)
 
 
-def test_the_tables_types_are_the_same_whatever_was_measured(tmp_path):
+def test_the_tables_types_are_the_same_whatever_was_measured(tmp_path, untyped):
     one = records.trials(read(benchmark(tmp_path / "1", trial(1))).bench)
     odd = trial(
         1, load={"trials": 5, "users": "many", "spawn_rate": True}, seconds=2**70, usage=[1], judged=1.5
@@ -573,7 +573,7 @@ def test_of_two_files_the_readable_one_is_exported_and_the_other_told(root, caps
 @pytest.mark.parametrize(
     "field", ["none", "server", "case", "group", "because", "seconds", "parameters", "verdict"]
 )
-def test_records_that_are_none_are_never_a_traceback(tmp_path, header, field, capsys):
+def test_records_that_are_none_are_never_a_traceback(tmp_path, header, field, capsys, untyped):
     verdict = {"verdict": "fail"} | ({} if field == "none" else {field: [{"a": 1}]})
     conformance(tmp_path, verdict, head=header)
     assert export.main(["r1"], tmp_path) in (0, 3)

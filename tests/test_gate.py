@@ -57,7 +57,7 @@ def trial(block, server, p50, *, cpu=0.1, size=200.0, n=2000, marks=(), scenario
         "quantiles": {"staleness": {"n": n, "p50": p50 * 1e6, "p99": p50 * 3e6}},
     } | more.pop("tally", {})  # fmt: skip
     return {
-        "kind": "trial", "number": f"{block} {server}", "block": block, "scenario": scenario, "way": "sse",
+        "kind": "trial", "number": hash(f"{block} {server}"), "block": block, "scenario": scenario, "way": "sse",
         "server": server, "state": "ok", "reason": "", "marks": list(marks), "load": LOAD, "usage": {}, "tally": tally,
         "derived": {
             "server_cpu_s_per_1000": cpu, "wire_in_bytes_per_event": size, "wire_out_bytes_per_event": 10.0,

@@ -76,7 +76,7 @@ def test_a_shared_core_and_a_resumed_run_are_said(tmp_path):
     assert told["Resumed"] == "2026-01-02, load average 3.00"
 
 
-def test_servers_are_told_once_where_both_runs_say_the_same(tmp_path):
+def test_servers_are_told_once_where_both_runs_say_the_same(tmp_path, untyped):
     paths = cases(tmp_path / "c"), bench(tmp_path / "b", server(ABOUT), trial(1))
     [row] = facts(*paths)["servers"]
     assert row == {
@@ -213,7 +213,7 @@ ANY = [
 
 
 @pytest.mark.parametrize("value", ANY, ids=lambda value: str(value)[:12].encode("ascii", "replace").decode())
-def test_any_value_anywhere_is_told_or_left_out(tmp_path, value):
+def test_any_value_anywhere_is_told_or_left_out(tmp_path, value, untyped):
     names = (
         "revision",
         "options",

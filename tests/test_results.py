@@ -16,7 +16,8 @@ def verdict(**fields: Any) -> dict[str, Any]:
     record = dict.fromkeys(results.COLUMNS, "")
     return (
         record
-        | {"server": "a_b", "case": "test_x", "verdict": "pass", "seconds": 0.5, "parameters": {}}
+        | {"server": "a_b", "case": "test_x", "verdict": "pass", "level": "required", "seconds": 0.5}
+        | {"parameters": {}}
         | fields
     )
 

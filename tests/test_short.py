@@ -47,7 +47,7 @@ def trial(
         "quantiles": {"staleness": {"n": n, "p50": p50_ms * 1e6, "p99": p50_ms * 3e6}},
     }
     return {
-        "kind": "trial", "number": f"{server} {way} {block} {scenario}", "block": block, "scenario": scenario, "way": way,
+        "kind": "trial", "number": hash(f"{server} {way} {block} {scenario}"), "block": block, "scenario": scenario, "way": way,
         "server": server, "state": "ok", "reason": "", "marks": list(marks), "load": {"trials": trials}, "tally": tally,
         "usage": {}, "derived": {
             "server_cpu_s_per_1000": cpu_s, "wire_in_bytes_per_event": 200.0, "wire_out_bytes_per_event": 10.0,
@@ -226,7 +226,7 @@ def test_what_is_missing_is_said_with_its_command(tmp_path):
 
 
 @pytest.mark.parametrize("verdict", ["skip", "error", "nonsense", ""])
-def test_a_run_in_which_nothing_was_judged_still_makes_sentences(tmp_path, verdict):
+def test_a_run_in_which_nothing_was_judged_still_makes_sentences(tmp_path, verdict, untyped):
     assert told(judged(tmp_path, ("a_b", "test_x", verdict)))[0] == "No case was judged."
     assert told(judged(tmp_path))[0] == "No case was judged."
 
@@ -238,7 +238,7 @@ def test_a_bench_without_a_trial_still_makes_sentences(tmp_path):
 
 
 @pytest.mark.parametrize("planned", [None, "many", [], True, 1e400])
-def test_a_planned_that_is_no_number_raises_nothing(tmp_path, planned):
+def test_a_planned_that_is_no_number_raises_nothing(tmp_path, planned, untyped):
     path = save(tmp_path / "bench.jsonl", HEADER | {"planned": planned}, *series("a_b", "sse", FIVE))
     assert any("cut short" in text for text in told(path))
 
@@ -272,7 +272,7 @@ def test_each_sentence_leads_to_its_section(tmp_path):
         assert f'href="#{name}"' in part
 
 
-def test_the_rows_of_a_foreign_file_are_taken_as_text(tmp_path):
+def test_the_rows_of_a_foreign_file_are_taken_as_text(tmp_path, untyped):
     row = {"kind": "verdict", "server": 5, "case": None, "verdict": ["fail"], "level": {}}
     found = sources.read([save(tmp_path / "conformance.jsonl", HEADER, row)])
     assert found.conformance is None or short.sentences(found)

@@ -162,7 +162,7 @@ def test_80_columns_are_enough_and_a_pipe_gets_no_control_character(tmp_path):
         (json.dumps(HEADER) + '\n{"kind": "trial"}\n', "line 2, is damaged"),
         (
             json.dumps(HEADER) + "\n" + json.dumps(record(1, 1, "a", 1.0, tally=3)) + "\n",
-            "a trial that is none",
+            "line 2, is damaged: tally is 3, expected object",
         ),
     ],
 )
