@@ -55,7 +55,10 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("gevent", "locust", "wsproto"):
             raise
-        print(f"sseproof {name} needs {error.name}: pip install 'sseproof[bench]'", file=sys.stderr)
+        print(
+            f"sseproof {name} needs {error.name}: pip install -e '.[bench]' in sseproof's folder",
+            file=sys.stderr,
+        )
         return 2
     return code
 

@@ -21,7 +21,7 @@ HEAD = """# The cases
 
 <!-- Generated: do not edit. `nox -s cases` writes this page anew. -->
 
-{functions} cases in {groups} groups, most of them for several values each; {proven} are proven by a flaw. `nox -s cases` makes
+{functions} cases in {groups} groups, many of them for several values each; {proven} are proven by a flaw. `nox -s cases` makes
 this page from `conformance/`, `tests/flawed*/` and `conformance/known_failures.toml`. Under each case:
 
 - its level, with the place in the standard that it stands on. {levels}

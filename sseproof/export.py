@@ -28,7 +28,7 @@ EXAMPLES = """examples:
 
 exit code: 0 written, 2 usage, 3 no result file could be read, or only some"""
 SCHEMAS = Path(__file__).parent / "schema"
-NO_PYARROW = "Parquet needs pyarrow, which is not here: pip install 'sseproof[report]'"
+NO_PYARROW = "Parquet needs pyarrow, which is not here: pip install -e '.[report]' in sseproof's folder"
 
 
 Made = Iterator[tuple[str, bytes]]

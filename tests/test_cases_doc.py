@@ -69,7 +69,7 @@ def test_a_case_is_told_with_level_place_reason_flaws_and_servers(tmp_path: Path
     proofs = catalogue.flaws(tmp_path, [ONE, OTHER])
     known = [ledger.Known("*_web", "test_a_is_b[c*", "so", "aiohttp >=3")]
     text = catalogue.document([ONE, OTHER], proofs, known, ["aiohttp_web", "flask_gunicorn"])
-    assert "2 cases in 1 groups, most of them for several values each; 1 are proven" in text
+    assert "2 cases in 1 groups, many of them for several values each; 1 are proven" in text
     standard = "https://html.spec.whatwg.org/multipage/server-sent-events.html"
     assert text.endswith(
         "## framing\n\nWhat goes in.\n\n"

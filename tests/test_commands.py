@@ -26,7 +26,10 @@ def test_ctrl_c_while_a_command_starts_is_one_line(monkeypatch, capsys):
 
 def test_a_package_that_is_missing_is_told_with_what_installs_it(monkeypatch, capsys):
     code, told = command(monkeypatch, capsys, ModuleNotFoundError(name="gevent.event"), "bench")
-    assert (code, told) == (2, "sseproof bench needs gevent.event: pip install 'sseproof[bench]'\n")
+    assert (code, told) == (
+        2,
+        "sseproof bench needs gevent.event: pip install -e '.[bench]' in sseproof's folder\n",
+    )
 
 
 def test_a_module_of_ours_that_is_missing_is_our_fault(monkeypatch, capsys):

@@ -525,7 +525,7 @@ def test_without_pyarrow_the_rest_is_written_and_it_is_said(root, capsys, monkey
     monkeypatch.setattr(export, "has_pyarrow", lambda: False)
     assert export.main(["r1"], root) == 0
     assert files_of(root / "reports" / "r1") == [name for name in EVERYTHING if "parquet" not in name]
-    assert "pip install 'sseproof[report]'" in capsys.readouterr().err
+    assert "pip install -e '.[report]'" in capsys.readouterr().err
     assert export.main(["r1", "--only", "parquet"], root) == 2
 
 
