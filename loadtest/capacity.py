@@ -6,7 +6,7 @@
 The users are all there from the start (so a window can be kept whole); each connects when its step begins, as long as
 the step before has held. "steps" has users, p50, p99, seen and due of each, up to the first that did not hold;
 "largest" is the most users that did. "on_paper" is the Universal Scalability Law fitted to the steps' throughput: a
-prediction, for loads nobody measured. Staleness and "due" outside of "steps" are of the first step's clients.
+prediction, for loads nobody measured. Outside of "steps", "seen" and "due" are of the first step's clients, staleness is of all.
 """
 
 import time

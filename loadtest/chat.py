@@ -10,6 +10,7 @@ answer that ends without its `done` is a failure.
 """
 
 import json
+import time
 
 from locust import between, events
 
@@ -29,6 +30,7 @@ class Talker(EventStreamUser):
     done = "[DONE]"
     wait_time = between(0.1, 0.5)
     begun_count = answered_count = 0  # answers of this process
+    done_count = 0  # of these, those whose end came in the window
 
     @property
     def path(self):
@@ -46,6 +48,7 @@ class Talker(EventStreamUser):
     def ended(self, why, kind):
         if kind == "done":
             Talker.answered_count += 1
+            Talker.done_count += self.tally.in_window(time.time_ns())
         elif kind == "end":  # in order, as HTTP goes, but not as an answer
             why, kind = "the answer ended before its `done`", "cut"
         super().ended(why, kind)
@@ -60,13 +63,14 @@ def put(tally, parts):
     tally["jitter_ns"] = gap["p99"] - gap["p50"]
     if tally["window"]:
         seconds = (tally["window"]["until_ns"] - tally["window"]["from_ns"]) / 1e9
-        tally["tokens_per_s"] = tally["deliveries"] / seconds
+        done = sum(part["done"] for part in parts)  # an event, but no token
+        tally["tokens_per_s"] = max(0, tally["came"] - done) / seconds
     tally["answers"] = {name: sum(part[name] for part in parts) for name in ("begun", "whole")}
 
 
 @events.init.add_listener
 def extend_the_tally(environment, **_):
     def part():
-        return {"begun": Talker.begun_count, "whole": Talker.answered_count}
+        return {"begun": Talker.begun_count, "whole": Talker.answered_count, "done": Talker.done_count}
 
     add_to_tally(environment, "chat", part, put)

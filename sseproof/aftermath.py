@@ -22,11 +22,12 @@ BOUND_LAG_NS = 10_000_000
 def derived(
     tally: Mapping[str, Any], usage: Mapping[str, Any], door: Mapping[str, Any] | None = None
 ) -> dict[str, float | None]:
-    """Give the costs per delivered event and per open stream; None where there was none to share them.
+    """Give the costs per event that came and per open stream; None where there was none to share them.
 
     `door` is what a proxy or a broker took, which is never in the server's.
     """
-    events = tally["deliveries"]
+    # What came by the clock, as CPU, bytes and requests do: a server that is behind has had no work yet with the rest.
+    events = tally["came"]
     # Where clients come and go, memory is spread over more streams than those that stayed: then it is not told.
     held = tally["streams"] if tally["streams"] == tally["clients"] else 0
 
@@ -71,7 +72,12 @@ def marks(tally: Mapping[str, Any], allows: Sequence[str] = ()) -> list[str]:
         found.append(f"lossy: {absent} of {tally['clients']} clients were not served for the whole window")
     publisher = tally.get("publisher") or {}
     if publisher.get("refused"):
-        found.append(f"lossy: the server refused {publisher['refused']} events of the publisher")
+        why = f" ({publisher['refusal']})" if publisher.get("refusal") else ""
+        found.append(f"lossy: the server refused {publisher['refused']} events of the publisher{why}")
+    if (
+        tally["broken"] and not tally["due"] and "loss" not in allows
+    ):  # no number tells what was lost with them
+        found.append(f"lossy: {tally['broken']:,} streams were cut, broken or refused within the window")
     if publisher and not tally["due"]:
         found.append("lossy: events were published, and none was due to anybody")
     return found

@@ -19,7 +19,8 @@ from sseproof.tally import HISTOGRAMS
 
 FORMAT = 1
 SUMS = (
-    "streams", "clients", "awaited", "unserved", "seen", "duplicates", "reordered", "cuts", "reconnects", "deliveries", "requests",
+    "streams", "clients", "awaited", "unserved", "seen", "duplicates", "reordered", "cuts", "broken", "reconnects", "deliveries", "came",
+    "requests",
     "wire_in_bytes", "wire_out_bytes", "early",
 )  # fmt: skip
 

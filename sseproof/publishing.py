@@ -66,7 +66,9 @@ class Publishing:
 
 
 def _report(lines: list[dict[str, Any]], window: tuple[int, int], code: int | None) -> dict[str, Any]:
-    found: dict[str, Any] = dict(lines[-1]) if len(lines) == 2 else {"sent": 0, "refused": 0, "failure": None}
+    found: dict[str, Any] = (
+        dict(lines[-1]) if len(lines) == 2 else {"sent": 0, "refused": 0, "failure": None, "refusal": None}
+    )
     if len(lines) != 2:
         found |= {"late_p50_ns": None, "late_p99_ns": None, "late_max_ns": None}
         found["failure"] = f"the publisher ended without a report, with exit code {code}"

@@ -38,7 +38,7 @@ _LOAD = {
     TEXT: "options",
 }
 _TALLY = {
-    WHOLE: "streams clients awaited unserved seen due lost deliveries requests duplicates reordered early cuts reconnects "
+    WHOLE: "streams clients awaited unserved seen due lost deliveries came requests duplicates reordered early cuts broken reconnects "
     "wire_in_bytes wire_out_bytes largest visits sleepers jitter_ns",
     REAL: "worst_client_seen_share visits_per_s tokens_per_s",
     TEXT: "clock failures problems generators steps on_paper",
@@ -51,7 +51,7 @@ _DERIVED = {
     REAL: "seen_share server_cpu_s_per_1000 door_cpu_s_per_1000 door_kib_per_stream wire_in_bytes_per_event wire_out_bytes_per_event requests_per_event "
     "kib_per_stream tcp_kib_per_stream",
 }
-_PUBLISHER = {WHOLE: "sent refused due late_p50_ns late_p99_ns late_max_ns", TEXT: "failure"}
+_PUBLISHER = {WHOLE: "sent refused due late_p50_ns late_p99_ns late_max_ns", TEXT: "failure refusal"}
 _PAIRS = {"window": "from_ns until_ns", "storm": "cut back", "answers": "begun whole"}
 HISTOGRAMS = ("staleness", "reader_staleness", "lag", "connect", "headers", "first_event", "gap", "back")
 QUANTILES = ("p50", "p90", "p99", "p99.9", "max")

@@ -67,8 +67,9 @@ class StepTally(Tally):
             return
         for number, step in enumerate(self.steps):
             from_ns, until_ns = self.counted_ns(number)
-            step.came += int(((stamps_ns >= from_ns) & (stamps_ns < until_ns)).sum())
-            owed = (dues_ns >= from_ns) & (dues_ns < until_ns) & self.served(number)[who]
+            served = self.served(number)[who]
+            step.came += int(((stamps_ns >= from_ns) & (stamps_ns < until_ns) & served).sum())
+            owed = (dues_ns >= from_ns) & (dues_ns < until_ns) & served
             if owed.any():
                 record(step.staleness, (stamps_ns - dues_ns)[owed])
                 step.seen += int(owed.sum())

@@ -30,7 +30,7 @@ def told(record: Mapping[str, Any]) -> str:
     if record["mode"] == "quiet":
         return f"{name} {record['held']:,} held, {record['rss_bytes'] / 2**20:.0f} MiB, {record['connects_per_s']:,.0f} connects/s"
     late = ", the source was late" if record["source_late"] else ""
-    return f"{name} {_number(record['cpu_us_per_event'])} us/event, {record['events']:,} seen of due: {_share(record)}{late}"
+    return f"{name} {_number(record['cpu_us_per_event'])} us/event, {record['events']:,} seen of due: {_share([record])}{late}"
 
 
 def _told_truth(row: Mapping[str, Any]) -> str:
@@ -98,7 +98,7 @@ def _clients(found: Records, title: str) -> Table:
             )
             table.add_row(
                 client, _span(span_of(costs)), _span(cost_ratio(found, client, "bare")), _span(cost_ratio(found, client, "ours")),
-                _share(own[len(own) // 2]), _in_hand(own), _number(interval(memory).median) if memory else "", str(len(own)),
+                _share(own), _in_hand(own), _number(interval(memory).median) if memory else "", str(len(own)),
             )  # fmt: skip
     return table
 
@@ -137,6 +137,7 @@ def _number(value: float | None) -> str:
     return "?" if value is None else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _share(record: Mapping[str, Any]) -> str:
-    share = record["seen_share"]
-    return "no pace" if share is None else f"{share:.1%}"
+def _share(own: Records) -> str:
+    """Tell the median of what its bouts saw of what was due."""
+    shares = [each["seen_share"] for each in own if each["seen_share"] is not None]
+    return f"{interval(shares).median:.1%}" if shares else "no pace"

@@ -2,7 +2,7 @@
 
 While events arrive, the reactor only appends to a log; `flush`, some times a second, turns them into
 histograms with numpy. An event counts if its *due* time lies in the window, so that what a server is late with still
-counts; bytes, requests, cuts and gaps count by the clock. Connect, headers and first event count from the start, for
+counts; bytes, requests, cuts and gaps count by the clock, and so does `came`, what bytes and CPU are divided by. Connect, headers and first event count from the start, for
 most of them happen before a window begins. An event that comes twice counts once, and as a duplicate.
 
 `state` is all of it as plain values, and sseproof.merge makes one result of many states.
@@ -30,7 +30,7 @@ NO_STAMP = bytes(16)
 REQUEST = Piece(0)  # in the log it stands for a request
 _TIMESPEC = struct.Struct("qq")  # as the kernel's
 _PLAIN = (
-    "duplicates", "reordered", "cuts", "reconnects", "requests", "early", "wire_in_bytes", "wire_out_bytes",
+    "duplicates", "reordered", "cuts", "broken", "reconnects", "came", "requests", "early", "wire_in_bytes", "wire_out_bytes",
     "first_number", "last_number", "clock", "label",
 )  # fmt: skip
 MISSING_KEPT = 10_000  # numbers a client remembers as missing; of a larger gap only the count
@@ -105,8 +105,8 @@ class Tally:
         self.fresh_bytes = 0
         self.gappy: dict[Client, int] = {}  # who misses how much, since the last `settle`
         self._gappy_before: dict[Client, int] = {}
-        self.early = self.duplicates = self.reordered = self.cuts = self.reconnects = 0
-        self.deliveries = self.requests = self.wire_in_bytes = self.wire_out_bytes = 0
+        self.early = self.duplicates = self.reordered = self.cuts = self.broken = self.reconnects = 0
+        self.deliveries = self.came = self.requests = self.wire_in_bytes = self.wire_out_bytes = 0
         self.first_number, self.last_number = 2**62, -1  # of the window's events
         self.clients = 0
         self.expected = 0  # of the first so many clients a window waits for those that are `awaited`
@@ -179,6 +179,10 @@ class Tally:
         """Count a stream that ended though nobody asked for it."""
         self.cuts += self.in_window(time.time_ns())
 
+    def broke(self) -> None:
+        """Count a stream that was cut or broken, or an ask for one that was refused."""
+        self.broken += self.in_window(time.time_ns())
+
     def reconnected(self) -> None:
         """Count a stream opened again."""
         self.reconnects += self.in_window(time.time_ns())
@@ -210,7 +214,7 @@ class Tally:
         )
         pieces = [read[place] for place in at]
         sizes = np.array([piece.size_bytes for piece in pieces], dtype=np.int64)[which]
-        self.wire_in_bytes += int(sizes[self._within(read_ns)].sum())
+        self.wire_in_bytes += int(sizes[self._within(stamps_ns)].sum())
         self.fresh_bytes += int(sizes.sum())
         ours = np.array([len(piece.dues_ns) for piece in pieces], dtype=np.int64)
         if ours.any():
@@ -224,6 +228,8 @@ class Tally:
             )
             self._count_numbers(pieces)
         events = np.array([piece.count for piece in pieces], dtype=np.int64)[which]
+        foreign = (events > ours[which]) & self._within(stamps_ns)
+        record(self.histograms["lag"], (read_ns - stamps_ns)[foreign])
         requests = np.array([piece is REQUEST for piece in pieces], dtype=bool)[which]
         some = (events > 0) | requests
         self._count_gaps(who[some], stamps_ns[some], events[some], ours[which][some], requests[some])
@@ -248,6 +254,7 @@ class Tally:
 
     def _count_ours(self, who: _Array, dues_ns: _Array, stamps_ns: _Array, read_ns: _Array) -> None:
         self.numbered(who, dues_ns, stamps_ns)
+        self.came += int(self._within(stamps_ns).sum())
         staleness = stamps_ns - dues_ns
         self._freshen("event staleness", staleness)
         within = self._within(dues_ns)
@@ -291,6 +298,7 @@ class Tally:
         record(self.histograms["gap"], np.zeros(together, dtype=np.int64))
         foreign = events - ours
         self.deliveries += int(foreign[within].sum())
+        self.came += int(foreign[within].sum())
         self._freshen("event gap", spans[follows & (foreign > 0)])
         self._freshen("event gap", np.zeros(int((events - 1)[foreign > 0].sum())))
         self._last_ns[who], self._was_request[who] = (

@@ -209,6 +209,9 @@ class EventStreamUser(SocketUser):
             self._last_id = self._reader.last_id
             self._retry_s = PAUSE_S if self._reader.retry_s is None else self._reader.retry_s
         self._reader = None
+        over = kind == "refused" and self._over  # 204: the server's word that there is nothing more
+        if (why and not over) or (kind == "end" and not is_finite):
+            self.tally.broke()
         if kind == "refused":
             if not self._over:
                 self.tally.fail(why if why and ": " in why else f"refused: {why}")

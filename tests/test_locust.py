@@ -337,6 +337,7 @@ def test_a_cut_stream_is_resumed_after_the_announced_time(odd, tmp_path):
     assert done.tally["reconnects"] - len(ids) in (-1, 0)  # the last may not have arrived
     assert (done.tally["duplicates"], done.tally["reordered"], done.tally["lost"]) == (0, 0, 0)
     assert list(done.tally["failures"]) == ["cut: the server ended the stream, expected it to go on"]
+    assert done.tally["broken"] == done.tally["cuts"] > 0
 
 
 def test_a_chat_by_post_is_one_conversation_after_the_other(odd, tmp_path):

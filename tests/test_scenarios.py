@@ -67,7 +67,10 @@ def test_chat_tells_of_first_tokens_gaps_and_whole_answers(run):
     # An answer has at least 14 events, so 13 gaps, and most of them are as long as the rate says.
     assert tally["deliveries"] > tally["quantiles"]["gap"]["n"] > 0
     assert tally["quantiles"]["gap"]["mean"] >= 4e6
-    assert tally["tokens_per_s"] == tally["deliveries"] and tally["jitter_ns"] >= 0
+    assert tally["came"] == tally["deliveries"] and tally["jitter_ns"] >= 0
+    # Of 14 to 41 events of an answer the last is no token; the window is a second.
+    assert 0.5 * tally["came"] < tally["tokens_per_s"] < tally["came"]
+    assert tally["quantiles"]["lag"]["n"] > 0
     assert tally["streams"] == 10
 
 
@@ -89,7 +92,7 @@ def test_a_storm_in_two_processes_brings_every_client_back_with_nothing_lost(run
 
 def test_churn_sees_clients_come_and_go_and_owes_nothing_to_who_has_left(run, server):
     tally = run("churn", "--interval", "0.02", "--visit-events", "3", users=20)
-    assert tally["visits"] > 18 and tally["visits_per_s"] == tally["requests"] > 0
+    assert tally["visits"] > 18 and 0 < tally["visits_per_s"] <= tally["requests"]
     assert tally["due"] > 0 and tally["streams"] >= 2
     assert tally["deliveries"] > tally["seen"]  # visitors see events too
 

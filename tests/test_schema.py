@@ -128,6 +128,7 @@ def measured(chosen, number=0):
         "late_p99_ns": 2,
         "late_max_ns": 3,
         "failure": None,
+        "refusal": None,
         "due": 0,
     }
     process = {"pid": 7, "cpu_s": 0.1, "wall_s": 1.0, "cpu_share": 0.1, "rss_bytes": 1, "streams": 1}

@@ -100,7 +100,17 @@ def test_an_event_counts_by_when_it_was_due():
     state = tally.state()
     assert (state["seen"], state["deliveries"], state["worst_seen"]) == (2, 2, 2)
     assert (state["first_number"], state["last_number"]) == (1, 2)
-    assert state["wire_in_bytes"] == 0  # bytes count by the clock, and these came later
+    assert (state["wire_in_bytes"], state["came"]) == (0, 0)  # these count by the clock, and all came later
+
+
+def test_what_came_counts_by_the_clock_whenever_it_was_due():
+    tally = Tally("sse", (T0, T0 + 10 * MS))
+    client = tally.add_client()
+    for n, (due_ms, at_ms) in enumerate([(-5, -1), (-4, 0), (5, 9), (6, 10)]):
+        receive(tally, client, n, at_ns=T0 + at_ms * MS, late_ns=(at_ms - due_ms) * MS)
+    state = tally.state()
+    assert (state["came"], state["deliveries"]) == (2, 2)
+    assert state["wire_in_bytes"] > 0
 
 
 def test_nothing_counts_before_a_window_is_known():

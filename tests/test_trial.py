@@ -98,7 +98,7 @@ def test_a_trial_is_judged_measured_and_looked_after():
     assert window["until_ns"] - window["from_ns"] == 1_000_000_000
     assert 0 < usage["cpu_s"] <= 1.1 and usage["samples"] >= 2  # one core, ticks of 10 ms
     assert usage["fds"] >= usage["fds_before"] + 5 and usage["pss_bytes"] > 2**20
-    assert derived["server_cpu_s_per_1000"] == pytest.approx(usage["cpu_s"] / 0.5)
+    assert derived["server_cpu_s_per_1000"] == pytest.approx(usage["cpu_s"] / tally["came"] * 1000)
     assert derived["wire_in_bytes_per_event"] > 80 and derived["requests_per_event"] == 0
     assert record["about"]["framework"] == "asyncio"
     assert {"seen", "due", "state"} <= set(lines[0])
@@ -121,7 +121,7 @@ def test_a_trial_through_a_door_is_whole_and_the_doors_cpu_told_apart(door):
     tally, between, derived = record["tally"], record["door_usage"], record["derived"]
     assert tally["seen"] == tally["due"] == 5 * 100
     assert between["processes"] == 1 and between["pss_bytes"] > 2**18
-    assert derived["door_cpu_s_per_1000"] == pytest.approx(between["cpu_s"] / 0.5)
+    assert derived["door_cpu_s_per_1000"] == pytest.approx(between["cpu_s"] / tally["came"] * 1000)
     # nginx has both ends of each stream; Redis has as many connections as the server wants, however many streams.
     assert between["fds"] - between["fds_before"] >= (10 if door == "nginx" else 0)
     assert family() == []
@@ -360,7 +360,7 @@ def tally(**more):
     good = {
         "generators": [{"pid": 1, "cpu_share": 0.7}], "quantiles": {"lag": {"p99": 10_000_000}}, "clock": "kernel",
         "seen": 10, "due": 10, "streams": 2, "clients": 2, "unserved": 0, "publisher": {"refused": 0, "late_p99_ns": 10**9},
-        "deliveries": 10, "requests": 5, "wire_in_bytes": 1000, "wire_out_bytes": 50,
+        "deliveries": 10, "came": 10, "broken": 0, "requests": 5, "wire_in_bytes": 1000, "wire_out_bytes": 50,
     }  # fmt: skip
     return good | more
 
@@ -375,6 +375,10 @@ def tally(**more):
         ({"seen": 9}, ["lossy: 1 of 10 events due were not seen"]),
         ({"streams": 1}, ["lossy: 1 of 2 clients were not served for the whole window"]),
         ({"publisher": {"refused": 3}}, ["lossy: the server refused 3 events of the publisher"]),
+        ({"publisher": {"refused": 3, "refusal": "a POST was answered 503, expected 202"}},
+         ["lossy: the server refused 3 events of the publisher (a POST was answered 503, expected 202)"]),
+        ({"broken": 3}, []),  # the numbers tell what was lost
+        ({"seen": 0, "due": 0, "publisher": None, "broken": 3}, ["lossy: 3 streams were cut, broken or refused within the window"]),
         ({"seen": 0, "due": 0}, ["lossy: events were published, and none was due to anybody"]),
         ({"seen": 0, "due": 0, "publisher": None}, []),
     ],
@@ -397,7 +401,11 @@ def test_costs_are_per_delivered_event_and_per_stream():
         "requests_per_event": 0.5, "kib_per_stream": 2.0, "tcp_kib_per_stream": 1.0,
         "door_cpu_s_per_1000": 3.0, "door_kib_per_stream": 4.0,
     }  # fmt: skip
-    nothing = aftermath.derived(tally(deliveries=0, streams=0, due=0), {"cpu_s": None})
+    behind = aftermath.derived(
+        tally(came=5), usage
+    )  # half of what was due came after the window, and so did the work
+    assert (behind["server_cpu_s_per_1000"], behind["wire_in_bytes_per_event"]) == (4.0, 200)
+    nothing = aftermath.derived(tally(came=0, streams=0, due=0), {"cpu_s": None})
     assert set(nothing.values()) == {None}
 
 
