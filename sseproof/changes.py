@@ -24,6 +24,7 @@ It has more lines than most because computing what changed in cases and in figur
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -129,12 +130,23 @@ def unfinished(run: Sources) -> list[str]:
     said = list(run.problems)
     if run.conformance is not None and not run.conformance.attrs["complete"]:
         name = run.conformance.attrs["header"]["run"]
-        said.append(f"{name} was cut short after {len(run.conformance)} verdicts: nox -s conformance")
+        asked = shlex.join(["--", *_again(run.conformance.attrs["header"].get("options") or [])])
+        again = f"nox -s conformance {asked}".removesuffix(" --")
+        said.append(f"{name} was cut short after {len(run.conformance)} verdicts; anew: {again}")
     if run.bench is not None and not run.bench.complete:
         name, planned = run.bench.header["run"], run.bench.header["planned"]
         rest = f"nox -s bench -- --resume {name}"
         said.append(f"{name} was cut short after {len(run.bench.trials)} of {planned} trials: {rest}")
     return said
+
+
+def _again(options: Sequence[str]) -> list[str]:
+    """Give a command line without the name of its run, which is there already."""
+    words = [str(each) for each in options]
+    if "--run" in words:
+        at = words.index("--run")
+        del words[at : at + 2]
+    return [each for each in words if not each.startswith("--run=")]
 
 
 # -- cases
@@ -253,7 +265,7 @@ def _figure(
     moved: str,
 ) -> Figure | None:
     server, own = rows[0].server, [values(row, name) for row in rows]
-    if not any(own):
+    if not any(values(row, name, marked=True) for row in rows):
         return None
     basis = COUNT if name in COUNTED else BOUND
     if basis == BOUND and server != reading.REFERENCE and None not in references:

@@ -28,7 +28,7 @@ class Finding(NamedTuple):
 
 
 MISSING = Finding(NOT_MEASURED)
-UNPAIRED = Finding(UNDECIDED, "Measured, but no trials of both on one server are without a mark.")
+UNPAIRED = Finding(UNDECIDED, "Measured, but no block has a trial without a mark of each way on one server.")
 Judge = Callable[[Sources], Finding]
 
 

@@ -32,7 +32,7 @@ def saved(run: reading.Run) -> Sentence:
     if asked[0] and asked[1]:
         parts.append(f"{asked[0].median:.2f} requests per event instead of {asked[1].median:.2f}")
     others = [
-        f"{pairs.told(found.found)} times that of polling {every(each)}"
+        f"{pairs.told(found.found)} times that of polling {every(each)}{'' if found.side else ' (not surely different)'}"
         for each in ways
         if each != way and (found := pairs.ratio(run, "sse", each, CPU))
     ]
@@ -91,11 +91,16 @@ def tied(run: reading.Run) -> Sentence:
 
 
 def _place(rank: int, places: Mapping[int, Sequence[reading.Row]]) -> str:
-    """Tell who shares a rank, and with whom of a better one somebody there is tied all the same."""
-    own = [row.server for row in places[rank]]
-    ties = {each for row in places[rank] for each in row.ties}
+    """Tell who shares a rank, and who of them is tied with somebody of a better one."""
+    rows = places[rank]
+    own = [row.server for row in rows]
     before = [row.server for better in sorted(places) if better < rank for row in places[better]]
-    within, across = len(own) > 1 and bool(ties & {*own}), [each for each in before if each in ties]
-    told = " (tied" if within or across else ""
-    told += f"{' and' if within else ''} with {names(across)}" if across else ""
-    return f"{rank} {names(own)}{told}{')' if told else ''}"
+    across = {row.server: [each for each in before if each in row.ties] for row in rows}
+    if len(own) == 1:
+        told = [f"tied with {names(across[own[0]])}"] if across[own[0]] else []
+    else:
+        told = ["tied"] if any(each in row.ties for row in rows for each in own) else []
+        told += [
+            f"{names([server])} also with {names(others)}" for server, others in across.items() if others
+        ]
+    return f"{rank} {names(own)}" + (f" ({'; '.join(told)})" if told else "")

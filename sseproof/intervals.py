@@ -8,6 +8,7 @@ nothing is ranked, and a difference whose interval includes 0 is a tie.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -56,38 +57,46 @@ def ratio(one: Values, other: Values, seed: int = 0) -> Interval | None:
     return interval([one[block] / other[block] for block in both], seed) if both else None
 
 
-def smaller(one: Values, other: Values, seed: int = 0) -> bool:
-    """Say whether one is certainly smaller: the paired difference of enough trials lies below 0 as a whole."""
-    found = difference(one, other, seed)
-    return found is not None and found.trials >= RANKED_FROM and found.high < 0
+class Rank(NamedTuple):
+    """A place among others: None with too few trials; and whom it is tied with."""
+
+    place: int | None
+    ties: tuple[str, ...] = ()
 
 
-def ranks(values: Mapping[str, Values], seed: int = 0) -> dict[str, int | None]:
+def ranks(values: Mapping[str, Values], seed: int = 0) -> dict[str, Rank]:
     """Rank names by their values, the smallest first: one more than there are names that are certainly smaller.
 
-    None for all who have fewer than RANKED_FROM trials. The medians say nothing here: those of trials in blocks that the
-    other has not got may stand the other way round.
+    Certain is a paired difference of RANKED_FROM trials whose interval excludes 0, and whatever follows from two of
+    them; so of two names with one place neither is certainly smaller. A tie is a difference whose interval holds 0: of
+    three names the first and the last may be apart and both tied with the one between. The medians say nothing here: those
+    of trials in blocks that the other has not got may stand the other way round.
     """
-    enough = {name: own for name, own in values.items() if len(own) >= RANKED_FROM}
-    found: dict[str, int | None] = dict.fromkeys(values)
-    for name, own in enough.items():
-        found[name] = 1 + sum(smaller(other, own, seed) for other in enough.values())
-    return found
-
-
-def ties(values: Mapping[str, Values], seed: int = 0) -> dict[str, list[str]]:
-    """Give for each name with enough trials those that it certainly is neither smaller nor larger than.
-
-    Of three names the first and the last may be apart and both tied with the one between, so a tie is not an equal rank.
-    """
-    enough = {name: own for name, own in values.items() if len(own) >= RANKED_FROM}
+    enough = [name for name, own in values.items() if len(own) >= RANKED_FROM]
+    smaller: dict[str, set[str]] = {name: set() for name in enough}
+    ties: dict[str, list[str]] = {name: [] for name in enough}
+    for one, other in itertools.combinations(enough, 2):
+        found = difference(values[one], values[other], seed)
+        if found is None or found.trials < RANKED_FROM:
+            continue
+        if found.high < 0:
+            smaller[other].add(one)
+        elif found.low > 0:
+            smaller[one].add(other)
+        else:
+            ties[one].append(other)
+            ties[other].append(one)
+    for _ in enough:  # what is smaller than a smaller one is smaller
+        for own in smaller.values():
+            own.update(*(smaller[each] for each in own))
     return {
-        name: [
-            each
-            for each, other in enough.items()
-            if each != name and not smaller(own, other, seed) and not smaller(other, own, seed)
-        ]
-        for name, own in enough.items()
+        name: Rank(
+            1 + len(smaller[name] - {name}),
+            tuple(each for each in ties[name] if each not in smaller[name] and name not in smaller[each]),
+        )
+        if name in smaller
+        else Rank(None)
+        for name in values
     }
 
 

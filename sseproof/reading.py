@@ -56,7 +56,7 @@ class Row:
 class Run:
     """A whole run; `complete` says that it went its whole way, `abouts` is each server's /json/about."""
 
-    header: Mapping[str, Any]
+    header: dict[str, Any]
     trials: Sequence[Trial]
     complete: bool
     tables: Mapping[Key, Sequence[Row]]
@@ -111,11 +111,8 @@ def _rows(servers: Mapping[str, Sequence[Trial]], seed: int) -> list[Row]:
     first, sign = names[0], -1 if names[0] in HIGHER_IS_BETTER else 1
     clean = {server: _by_block(_clean(trials), first) for server, trials in servers.items()}
     signed = {server: {block: sign * value for block, value in own.items()} for server, own in clean.items()}
-    ranks, ties = intervals.ranks(signed, seed), intervals.ties(signed, seed)
-    rows = [
-        _row(server, trials, names, clean, (ranks[server], ties.get(server, [])), seed)
-        for server, trials in servers.items()
-    ]
+    ranks = intervals.ranks(signed, seed)
+    rows = [_row(server, trials, names, clean, ranks[server], seed) for server, trials in servers.items()]
     return sorted(
         rows, key=lambda row: sign * row.figures[first].median if first in row.figures else math.inf
     )
@@ -126,7 +123,7 @@ def _row(
     trials: Sequence[Trial],
     names: Sequence[str],
     clean: Mapping[str, intervals.Values],
-    ranked: tuple[int | None, Sequence[str]],
+    ranked: intervals.Rank,
     seed: int,
 ) -> Row:
     measured = [record for record in trials if record["state"] == "ok"]
@@ -137,11 +134,13 @@ def _row(
         trials=trials,
         figures=_intervals(told, names, seed),
         ratio=None if server == REFERENCE else intervals.ratio(own, reference, seed),
-        costs=_intervals(measured, COSTS, seed),
+        costs=_intervals(
+            told or measured, COSTS, seed
+        ),  # those of the same trials, or what stands side by side is not of one load
         seen=sum(record["tally"]["seen"] for record in measured),
         due=sum(record["tally"]["due"] for record in measured),
-        rank="" if ranked[0] is None else f"{ranked[0]}, tied" if ranked[1] else f"{ranked[0]}",
-        ties=ranked[1],
+        rank="" if ranked.place is None else f"{ranked.place}, tied" if ranked.ties else f"{ranked.place}",
+        ties=ranked.ties,
         reasons=_reasons(trials, len(clean[server])),
     )
 

@@ -75,7 +75,13 @@ def servers(run: Run) -> dict[str, Any]:
             if any(row[key] not in ("", shown.DASH) for row in table)
         },
         "too_few": shown.too_few(rows),
-        "reasons": [f"{plain(row.server)}: {plain(why, 300)}" for row in rows for why in row.reasons],
+        "reasons": [
+            f"{plain(scenario)}, {plain(row.server)}: {plain(why, 300)}"
+            for (scenario, way), others in run.tables.items()
+            if way == "sse"
+            for row in others
+            for why in row.reasons
+        ],
     }
 
 
@@ -95,7 +101,7 @@ def _staleness(rows: Sequence[Row]) -> Chart:
         f"{plain(row.server)} {words(p50, 'ms', void=True)} p50, {words(p99, 'ms', void=True)} p99, {_note(row)}"
         for row, (p50, p99) in found
     ]
-    caption = f"Filled: p50, hollow: p99; each step along the axis is a multiple. {READ} Tied: no paired difference excludes 0."
+    caption = f"Filled: p50, hollow: p99; each step along the axis is a multiple. {READ} Tied: the paired difference to somebody holds 0."
     svg = charts.per_server(
         id_,
         "Staleness by SSE: " + "; ".join(told),

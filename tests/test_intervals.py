@@ -3,7 +3,7 @@
 import pytest
 
 from sseproof import intervals
-from sseproof.intervals import difference, interval, ranks, ratio, smaller, tellable, ties
+from sseproof.intervals import difference, interval, ranks, ratio, tellable
 
 
 def blocks(*values):
@@ -49,14 +49,12 @@ def test_pairs_of_a_block_tell_apart_what_the_whole_does_not():
     drift = [10.0, 20.0, 30.0, 40.0, 50.0]  # the machine gets slower; one server is always 1 faster
     one, other = blocks(*drift), blocks(*(value + 1 for value in drift))
     assert interval(list(one.values())).high > interval(list(other.values())).low
-    assert smaller(one, other) and not smaller(other, one)
+    assert ranks({"other": other, "one": one}) == {"one": (1, ()), "other": (2, ())}
 
 
 def test_a_difference_that_may_be_0_is_a_tie():
     one, other = blocks(1, 2, 3, 4, 5), blocks(2, 1, 4, 3, 5)
-    assert not smaller(one, other) and not smaller(other, one)
-    assert ranks({"a": one, "b": other}) == {"a": 1, "b": 1}
-    assert ties({"a": one, "b": other}) == {"a": ["b"], "b": ["a"]}
+    assert ranks({"a": one, "b": other}) == {"a": (1, ("b",)), "b": (1, ("a",))}
 
 
 def test_a_tie_with_one_is_told_where_another_is_certainly_better():
@@ -65,27 +63,41 @@ def test_a_tie_with_one_is_told_where_another_is_certainly_better():
         "b": blocks(2.9, 3.3, 3.3, 3.3, 3.3),
         "c": blocks(3.4, 3.4, 3.4, 3.4, 3.2),
     }
-    assert ranks(three) == {"a": 1, "b": 1, "c": 2}
-    assert ties(three) == {"a": ["b"], "b": ["a", "c"], "c": ["b"]}
+    assert ranks(three) == {"a": (1, ("b",)), "b": (1, ("a", "c")), "c": (2, ("b",))}
 
 
 def test_blocks_that_one_alone_has_turn_no_rank_round():
     slow = blocks(1, 10, 11, 12, 13, 14)
     fast = {block: value - 0.1 for block, value in slow.items() if block > 1}
     assert interval(list(slow.values())).median < interval(list(fast.values())).median
-    assert ranks({"slow": slow, "fast": fast}) == {"slow": 2, "fast": 1}
+    assert ranks({"slow": slow, "fast": fast}) == {"slow": (2, ()), "fast": (1, ())}
+
+
+def test_who_is_certainly_after_another_never_shares_its_place():
+    three = {
+        "x": blocks(10.03, 9.923, 9.923, 10.041, 9.949, 10.019, 9.909),
+        "a": blocks(10.063, 10.0, 10.186, 9.929, 10.017, 10.226, 10.104),
+        "b": blocks(10.139, 10.056, 10.22, 9.977, 10.099, 9.906, 10.363),
+    }
+    # The differences of x and b hold 0; but x is before a, and a before b.
+    assert ranks(three, seed=1) == {"x": (1, ()), "a": (2, ()), "b": (3, ())}
+
+
+def test_servers_that_share_no_block_are_not_tied():
+    one, other = blocks(3, 3, 3, 3, 3), {block + 5: 9.0 for block in range(1, 6)}
+    assert ranks({"a": one, "b": other}) == {"a": (1, ()), "b": (1, ())}
 
 
 def test_ranks_count_those_that_are_certainly_better():
     near, far = blocks(1, 2, 1, 2, 1), blocks(9, 9, 9, 9, 9)
-    assert ranks({"far": far, "a": near, "b": blocks(2, 1, 2, 1, 2)}) == {"far": 3, "a": 1, "b": 1}
+    found = ranks({"far": far, "a": near, "b": blocks(2, 1, 2, 1, 2)})
+    assert {name: each.place for name, each in found.items()} == {"far": 3, "a": 1, "b": 1}
 
 
 def test_fewer_than_five_trials_rank_nobody():
     few = {block: float(block) for block in range(1, intervals.RANKED_FROM)}
     enough = blocks(100, 100, 100, 100, 100)
-    assert ranks({"few": few, "enough": enough}) == {"few": None, "enough": 1}
-    assert not smaller(few, enough)
+    assert ranks({"few": few, "enough": enough}) == {"few": (None, ()), "enough": (1, ())}
 
 
 @pytest.mark.parametrize(
