@@ -153,7 +153,7 @@ def _echo_lateness(server, size_bytes, apart_s, **options):
 
 @pytest.mark.recommended("RFC 9293 section 3.7.4")
 def test_an_event_does_not_wait_for_the_acknowledgement_of_the_one_before(server):
-    """Nagle's algorithm keeps a second small write back until the first is acknowledged, and that takes 40 ms."""
+    """Nagle's algorithm, or a server that gathers events, keeps a second one back: until the first is acknowledged that takes 40 ms."""
     if not hasattr(socket, "TCP_QUICKACK"):
         pytest.skip("delayed acknowledgements cannot be asked for here: no TCP_QUICKACK")
     # The client reads nothing and acknowledges late, for otherwise loopback lets the server send at once. Three

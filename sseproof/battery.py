@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     doors.add_options(group)
     group.addoption("--run", metavar="ID", help="name of the run and its folders (default: time and chance)")
     group.addoption(
-        "--seed", type=int, metavar="N", help="seed of the random cases (default: by chance, told)"
+        "--seed", type=results.seed, metavar="N", help="seed of the random cases (default: by chance, told)"
     )
 
 

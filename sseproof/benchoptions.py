@@ -73,7 +73,7 @@ def _parser() -> Parser:
         choices=["redis"],
         help="also measure each way with topics on this broker, to tell what it costs",
     )
-    add("--seed", type=int, metavar="N", help="seed of the trials' order (default: by chance, told)")
+    add("--seed", type=results.seed, metavar="N", help="seed of the trials' order (default: by chance, told)")
     add("--run", metavar="ID", help="name of the run and its folder (default: time and chance)")
     add("--resume", metavar="RUN", help="do the rest of a run: what is missing and what has failed")
     add("--no-conformance", action="store_true", help="skip the cases a scenario stands on; recorded")

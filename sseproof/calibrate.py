@@ -71,7 +71,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     add("--quick", action="store_true", help="under 3 minutes instead of 8: fewer blocks, no 10,000 streams")
     add("--truth", action="store_true", help="only the comparison with what the source knows")
     add("--run", metavar="ID", help="name of the run and its folder (default: time and chance)")
-    add("--seed", type=int, default=random.SystemRandom().randrange(10**6), metavar="N",
+    add("--seed", type=results.seed, default=random.SystemRandom().randrange(10**6), metavar="N",
         help="seed of the bouts' order (default: by chance, told)")  # fmt: skip
     return parser.parse_args(arguments)
 

@@ -31,16 +31,22 @@ def climb(run: Run) -> Chart:
             grouped.setdefault(step["users"], []).append(step["p99_ns"] / 1e6)
         if points := [(users, statistics.median(ms)) for users, ms in sorted(grouped.items())]:
             curves.append(Curve(row.server, [plain(row.server, 22)], points))
-            told.append(f"{plain(row.server)} holds {words(figure(run, row, 'largest'), 'clients')}")
+            told.append(f"{plain(row.server)} {_held(row)} {words(figure(run, row, 'largest'), 'clients')}")
     if not curves:
         return Chart(id_, title, missing=shown.in_vain(rows))
     bound_ms = shown.option(rows, "--bound-ms")
-    alt = f"p99 staleness as clients grow, until it passes {f'{bound_ms:g} ms' if bound_ms else 'its bound'}: {'; '.join(told)}"
+    alt = f"p99 staleness as clients grow, at most until it passes {f'{bound_ms:g} ms' if bound_ms else 'its bound'}: {'; '.join(told)}"
     caption = (
         "Clients come in steps; a climb ends with the first step in which p99 passed the bound or an event was missing. "
         "A point is the median over the trials that came so far."
     )
     return Chart(id_, title, caption, charts.climb(id_, alt, curves, bound_ms))
+
+
+def _held(row: Row) -> str:
+    """Say whether a server was seen at its limit: a climb whose last step still held tells only that there is room."""
+    steps = [trial["tally"].get("steps") for trial in row.trials if trial["state"] == "ok"]
+    return "holds at least" if any(each and each[-1]["held"] for each in steps) else "holds"
 
 
 def on_paper(run: Run) -> tuple[list[Chart], list[str]]:

@@ -4,6 +4,8 @@ Strategy: what was missed is told in full, what passed in one line per function 
 has ten thousand verdicts and the page has to stay small. What passes and what is told shortly leads to the list of
 cases, where the standard's words and the command are. Rule of the file: ids and links of the page are made here, and
 only of what is harmless in both; any other name gets a number.
+
+It has more lines than most because servers and cases lead to each other.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ IN_FULL = 150
 """So many misses of one server are told in full, the others in a line each."""
 ALLOWANCE = 900_000
 """So many characters that servers made the page carry, shared among them; what is more is cut with a note."""
+NOBODY = "no server"
 LEAST = 200
 """So much of a text is told when a server's share is used up."""
 
@@ -34,7 +37,12 @@ LEAST = 200
 def section(run: pd.DataFrame) -> dict[str, Any]:
     """Give all that matrix.html shows of a conformance run as results.read() gives it."""
     header: dict[str, Any] = run.attrs["header"]
-    names, groups, cells = list(header["servers"]), matrix.groups(run), matrix.cells(run)
+    run = run.assign(server=run["server"].replace("", NOBODY))  # what a worker that died has not told
+    names, groups, cells = (
+        list(dict.fromkeys([*header["servers"], *run["server"]])),
+        matrix.groups(run),
+        matrix.cells(run),
+    )
     rows: list[Row] = run.to_dict("records")  # type: ignore[assignment]
     ids = {"server": _ids("server", names), "group": _ids("group", groups), "case": case_ids(run)}
     by_pair: dict[tuple[str, str], list[Row]] = {}

@@ -22,7 +22,7 @@ from sseproof.canvas import INK, LINE, PAPER, QUIET, draw, linear, logarithmic, 
 from sseproof.intervals import Interval
 from sseproof.labels import Label, along, place, width_pt
 from sseproof.scaling import Law
-from sseproof.show import number
+from sseproof.sentence import number
 
 COLOURS = {
     "sse": "#0072B2", "poll-0.1s": "#E69F00", "poll-1s": "#D55E00", "poll-5s": "#56B4E9", "long-poll": "#CC79A7",
@@ -229,15 +229,18 @@ def _row(axes: Axes, row: Row, top: float, series: Sequence[str], line: float | 
     axes.vlines(axes.get_xticks(), marks - 0.22, marks + 0.22, color=LINE, linewidth=0.8)
     if line is not None:
         axes.vlines(line, marks - 0.28, marks + 0.28, color=QUIET, linewidth=1.2, linestyle=(0, (3, 1.5)))
+    # Two intervals that overlap on one line would look like a single one.
+    apart = 0.1 if len(row.figures) > 1 and row.figures[1].low <= row.figures[0].high else 0.0
     for index, each in enumerate(row.figures):
         own, is_first = COLOURS["sse"], index == 0
-        axes.plot([each.low, each.high], [marks, marks], color=own, linewidth=2)
-        axes.plot([each.median], [marks], "o", color=own if is_first else PAPER, markersize=7,
+        y = marks + (apart if is_first else -apart)
+        axes.plot([each.low, each.high], [y, y], color=own, linewidth=2)
+        axes.plot([each.median], [y], "o", color=own if is_first else PAPER, markersize=7,
                   markeredgecolor=own, markeredgewidth=1.6)  # fmt: skip
         is_left = is_first and len(row.figures) > 1
         told = f"{series[index]} {number(each.median)}" if series else number(each.median)
         axes.annotate(
-            told, (each.low if is_left else each.high, marks), (-7 if is_left else 7, 0),
+            told, (each.low if is_left else each.high, y), (-7 if is_left else 7, 0),
             textcoords="offset points", ha="right" if is_left else "left", va="center",
         )  # fmt: skip
 

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
         written = write(found, root)
     except OSError as error:
         print(f"sseproof compare: no page: {error}", file=sys.stderr)
-        return 3
+        return 2
     if options.markdown:
         print(written.relative_to(root), file=sys.stderr)
     else:

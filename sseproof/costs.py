@@ -18,7 +18,7 @@ from sseproof.charts import Point, Strip
 from sseproof.pairs import SCENARIO
 from sseproof.plan import split
 from sseproof.reading import REFERENCE, Row, Run
-from sseproof.show import number
+from sseproof.sentence import number
 from sseproof.shown import Chart, cell, scaled, share, way_name, words
 
 COSTS = {

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sseproof import badge, environment, files, junit, records, results, sources, summary
+from sseproof import badge, environment, files, junit, records, results, short, sources, summary
 from sseproof.ledger import near
 from sseproof.terminal import Parser, UsageError, plainly
 
@@ -155,8 +155,9 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     for path in written:
         print(path.relative_to(root) if path.is_relative_to(root) else path)
     problems = list(found.problems)
+    halves = [f"{each.text} {each.command}".strip() for each in short.cut_short(found)]
     if "parquet" in given.only and not has_pyarrow():
         print(f"sseproof export: {NO_PYARROW}", file=sys.stderr)
-    for problem in problems:
+    for problem in (*problems, *halves):
         print(f"sseproof export: {results.visible(problem, 1000)}", file=sys.stderr)
     return 3 if problems else 0

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sseproof import changes, intervals, reading, results, show, telling
+from sseproof import changes, intervals, reading, results, sentence, telling
 from sseproof.bounds import REST, Bounds
 from sseproof.changes import BOUND, Changes, Figure
 from sseproof.intervals import Interval
@@ -270,8 +270,8 @@ def _regress(found: Held, figure: Figure, bound: float, shows: str) -> None:
 
 def _told(value: Interval) -> str:
     if value.trials < 2:
-        return f"{show.number(value.median)} (1 trial)"
-    return f"{show.number(value.median)} ({show.number(value.low)}-{show.number(value.high)}, {value.trials} trials)"
+        return f"{sentence.number(value.median)} (1 trial)"
+    return f"{sentence.number(value.median)} ({sentence.number(value.low)}-{sentence.number(value.high)}, {value.trials} trials)"
 
 
 def lacking(run: Sources, bounds: Bounds) -> Iterator[str]:

@@ -117,6 +117,12 @@ def held_against(record: dict[str, Any], report: pytest.TestReport, known: Seque
         record["because"] += (
             f"\n(known_failures.toml, line {elsewhere.line}, lists it for {elsewhere.versions} only; this is {runs})"
         )
+    elif record["verdict"] == "fail" and (
+        other := ledger.of_another(known, record["server"], record["case"])
+    ):
+        record["because"] += (
+            f"\n(known_failures.toml, line {other.line}, lists it for {other.server}: if yours is the same stack, list it there too)"
+        )
     _settle(record, report)
 
 

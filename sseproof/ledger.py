@@ -265,6 +265,12 @@ def near(word: str, names: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(matches)}?" if matches else ""
 
 
+def of_another(known: Sequence[Known], server: str, case: str) -> Known | None:
+    """Give an entry that lists this case for another server alone."""
+    found = (entry for entry in known if _matches(case, entry.case) and not _matches(server, entry.server))
+    return next(found, None)
+
+
 def entry_of(known: Sequence[Known], server: str, case: str, about: Any) -> tuple[Known | None, Known | None]:
     """Give the entry that lists this case of this server's release, and one that lists it for other releases."""
     found = [entry for entry in known if entry.covers(server, case)]

@@ -7,7 +7,7 @@ file: a server's bytes pass through results.visible() first and are never read a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich import box
@@ -94,7 +94,16 @@ def show(run: pd.DataFrame, *, colour: bool) -> str:
                 console.print(
                     Text(f"{counts[verdict]:>6} {verdict:<5} {letter}  ", style).append(meaning, "default")
                 )
+        console.print(Text(outcome(counts), "bold"), soft_wrap=True)
     return capture.get()
+
+
+def outcome(counts: Mapping[str, int]) -> str:
+    """Say in a sentence what a run's exit code says of its cases."""
+    unwelcome = [f"{counts[each]:,} {each}" for each in results.UNWELCOME if counts.get(each)]
+    if unwelcome:
+        return f"Exit code 1: {', '.join(unwelcome)}."
+    return "No required case is missed that is not listed as known." if counts else "Nothing was judged."
 
 
 def _misses(console: Console, run: pd.DataFrame) -> None:

@@ -6,11 +6,13 @@ what it is or left out, never trusted; what is told of trials is told once, with
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sseproof import intervals, pairs, reading, unranked
 from sseproof.intervals import Interval
+from sseproof.plan import split
 from sseproof.said import number, said
 from sseproof.sources import Sources
 
@@ -42,6 +44,11 @@ def facts(found: Sources) -> dict[str, Any]:
         "ranked_from": intervals.RANKED_FROM,
         "wide_from": unranked.WIDE,
         "doors": "" if bench is None else said(bench.header.get("doors")),
+        "without": [
+            what
+            for door, what in (("nginx", "a proxy"), ("redis", "a broker"))
+            if bench is None or not any(split(way)[1] == door for _, way in bench.tables)
+        ],
         "calibration": _calibration(found.calibration),
     }
 
@@ -72,7 +79,9 @@ def _run(title: str, header: Mapping[str, Any]) -> dict[str, Any]:
     memory = number(machine.get("memory_bytes"))
     told = {name: said(machine.get(name)) for name in MACHINE}
     told["memory_bytes"] = "" if memory is None else f"{memory / 2**30:.1f} GiB"
-    facts = [(label, said(header.get(name))) for name, label in HEADER.items()]
+    options = header.get("options")  # of a conformance run a command line's words
+    given = {**header, "options": shlex.join(map(str, options)) if isinstance(options, list) else options}
+    facts = [(label, said(given.get(name))) for name, label in HEADER.items()]
     if title == "Benchmark" and not header.get("server_cores"):
         facts.append(("Shared", "server and generator shared a core"))
     facts += [(label, told[name]) for name, label in MACHINE.items()]

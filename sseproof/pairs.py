@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sseproof import intervals, reading
 from sseproof.intervals import Interval
-from sseproof.show import number
+from sseproof.sentence import number
 
 SCENARIO = "broadcast"
 STALENESS, CPU, BYTES, REQUESTS = "staleness.p50", *reading.COSTS

@@ -118,10 +118,13 @@ def read(path: Path) -> dict[str, Scenario]:
     except (OSError, ValueError) as error:
         raise PlanError(f"{path.name}: {error}") from None
     _known(document, {"scenarios"}, path.name)
-    return {
-        name: _scenario(name, table, path.parent, f"{path.name}, scenarios.{name}")
-        for name, table in document.get("scenarios", {}).items()
-    }
+    found = {}
+    try:
+        for name, table in document.get("scenarios", {}).items():
+            found[name] = _scenario(name, table, path.parent, f"{path.name}, scenarios.{name}")
+    except (AttributeError, TypeError) as error:
+        raise PlanError(f"{path.name}: a value is of another type than it can be: {error}") from None
+    return found
 
 
 def _scenario(name: str, table: Mapping[str, Any], folder: Path, place: str) -> Scenario:

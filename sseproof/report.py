@@ -26,7 +26,7 @@ Make one page of a run, or of several: a conformance run and a benchmark are tol
   sseproof report my-bench my-calibration             how good the load generator was, too
 
 The page is reports/RUN/index.html, and reports/latest/ points at it.
-exit code: 0 made, 2 usage, 3 no result file could be read, or only some"""
+exit code: 0 made, 2 usage, or it cannot be written, 3 no result file could be read, or only some"""
 
 
 def write(paths: Iterable[Path], root: Path = environment.ROOT) -> tuple[Path, sources.Sources]:
@@ -63,9 +63,9 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     began_s = time.monotonic()
     try:
         written, found = write(sources.find(arguments, root), root)
-    except (results.ResultsError, OSError) as error:
+    except (results.ResultsError, terminal.UsageError, OSError) as error:
         print(f"sseproof report: {results.visible(str(error), 1000)}", file=sys.stderr)
-        return 3
+        return 3 if isinstance(error, results.ResultsError) else 2
     halves = [f"{each.text} {each.command}".strip() for each in short.cut_short(found)]
     for told in (*found.problems, *halves):
         print(f"sseproof report: {results.visible(told, 1000)}", file=sys.stderr)

@@ -10,6 +10,9 @@ It has more lines than most because conformance and bench write the same kind of
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import fcntl
 import json
 import math
 import os
@@ -109,6 +112,14 @@ def run_id(given: str | None) -> str:
     return name
 
 
+def seed(text: str) -> int:
+    """Read a command line's seed; raises ArgumentTypeError for one that no result file can hold or no generator takes."""
+    with contextlib.suppress(ValueError):
+        if 0 <= (value := int(text)) < 2**63:
+            return value
+    raise argparse.ArgumentTypeError(f"{text[:40]!r} is no seed, expected a whole number from 0 to 2**63 - 1")
+
+
 class Writer:
     """Write one run's file, a line at a time; refuses a file that is there already, unless it is to go on with it."""
 
@@ -116,6 +127,7 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         if resume:
             self._file = path.open("r+", encoding="ascii")
+            self._lock(path)
             self._file.truncate(path.read_bytes().rfind(b"\n") + 1)  # what was cut in mid-write
             self._file.seek(0, 2)
             self.line("resumed", header)
@@ -126,7 +138,18 @@ class Writer:
             raise ResultsError(
                 f"{path} is there already: two runs cannot share a file, choose another --run"
             ) from None
+        self._lock(path)
         self.line("header", {"format": FORMAT, **header})
+
+    def _lock(self, path: Path) -> None:
+        """Have the file for ourselves until it is closed, however that comes; raises ResultsError if somebody has it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise ResultsError(f"{path} is being written just now: wait until that run has ended") from None
+        except OSError:  # a file system without locks
+            pass
 
     def line(self, kind: str, fields: Mapping[str, Any]) -> None:
         """Append one record of this kind ("server", "verdict", "footer") and flush it."""
@@ -213,7 +236,9 @@ def read_lines(
 def sentence(case: str) -> str:
     """Say a case's id as the sentence it is: "test_a_is_b[cr-id]" is "a is b [cr-id]"."""
     name, bracket, parameters = case.partition("[")
-    return name.removeprefix("test_").replace("_", " ") + (f" [{parameters}" if bracket else "")
+    return name.removeprefix("test_").replace("_s_", "'s_").replace("_", " ") + (
+        f" [{parameters}" if bracket else ""
+    )
 
 
 def command(header: Mapping[str, Any], server: str, case: str) -> str:

@@ -158,8 +158,16 @@ class Run:
             self.path.parent.rmdir() if self.path.parent.exists() and not any(
                 self.path.parent.iterdir()
             ) else None
+            if self.cut and not self.collected.problems:
+                writer.line("Nothing was judged.", red=True, bold=True)
         elif not self.config.option.no_summary:
-            self._tell()
+            try:
+                self._tell()
+            except KeyboardInterrupt:
+                again = f"sseproof report {self.path.parent.name}"
+                writer.line(
+                    f"\ninterrupted while the page was made; {self.path} is written; the page: {again}"
+                )
         for problem in self.collected.problems:
             writer.line(f"ERROR: {problem}", red=True)
 

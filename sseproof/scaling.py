@@ -72,8 +72,8 @@ def on_paper(points: Sequence[tuple[float, float]], loads: Sequence[float]) -> M
     found: dict[str, Any] = {"law": law._asdict(), "measured_up_to": largest}
     if law.throughput(largest) > (1 - NEGLIGIBLE) * law.rate * largest:
         return found | {
-            "said": f"no bend was seen up to {largest:g} users: the law predicts no limit from this"
+            "said": f"no bend was seen up to {largest:,.0f} clients: the law predicts no limit from this"
         }
-    found["said"] = f"a prediction on paper, measured up to {largest:g} users only"
+    found["said"] = f"a prediction on paper, measured up to {largest:,.0f} clients only"
     found["peak_users"] = law.peak
     return found | {"throughput": {f"{n:g}": law.throughput(n) for n in loads}}

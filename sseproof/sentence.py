@@ -1,7 +1,8 @@
-"""A sentence of the report's first section, and the few words that all of them need."""
+"""A sentence of the report's first section, and how all that is told writes counts, shares, numbers and names."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,3 +28,19 @@ def names(servers: Sequence[str]) -> str:
     """List names as a sentence does: "a, b and c"."""
     told = [said(server, 60) for server in servers]
     return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+
+def share(seen: int, due: int) -> str:
+    """Write what was seen of what was due, so that one lost event in a million is not rounded away."""
+    if not due:
+        return "-"
+    return "100%" if seen == due else f"{min(99.99, 100 * seen / due):.2f}%"
+
+
+def number(value: float) -> str:
+    """Write a number with three figures; thousands as k."""
+    if not math.isfinite(size := abs(value)):
+        return str(value)
+    if size >= 9999.5:
+        return f"{number(value / 1000)}k"
+    return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"

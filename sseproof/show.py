@@ -8,7 +8,6 @@ server has written passes through results.visible() first.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,14 +17,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sseproof import environment, intervals, reading, results, terminal
+from sseproof import environment, intervals, reading, results, sources, terminal
 from sseproof.intervals import Interval
-from sseproof.ledger import near
 from sseproof.plan import split
 from sseproof.reading import Row, Run
-from sseproof.terminal import coloured, plainly, recorder
+from sseproof.sentence import number, share
+from sseproof.terminal import Parser, UsageError, coloured, plainly, recorder
 
-USAGE = "usage: sseproof show RUN   (a run's id, or its bench.jsonl)"
+EXAMPLES = """examples:
+  sseproof show 20260101T120000Z-1a2b
+  sseproof show ../base/results/base
+
+exit code: 0 told, 2 usage, 3 no benchmark of that name, or a file that is none"""
 NANOSECONDS = ("staleness", "reader_staleness", "lag", "connect", "headers", "first_event", "gap", "back")
 TITLES = {
     "kib_per_stream": "KiB per\nstream", "cpu_share": "CPU\nshare", "visits_per_s": "visits\nper s",
@@ -60,7 +63,7 @@ def _tell(console: Console, run: Run) -> None:
     console.print(", ".join(filter(None, facts)), soft_wrap=True)
     for (scenario, way), rows in run.tables.items():
         console.print()
-        console.print(_table(f"{scenario} by {named(way)}", rows))
+        console.print(_table(results.visible(f"{scenario} by {named(way)}", 200), rows))
         for row in rows:
             for reason in row.reasons:
                 told = " | ".join(results.visible(f"{row.server}: {reason}", 400).split("\n"))
@@ -83,7 +86,9 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
     table = _empty(title, heads, 1)
     for row in rows:
         table.add_row(
-            Text(f"{row.server}\n").append(row.rank or "not ranked", "" if row.rank else "dim"),
+            Text(f"{results.visible(row.server, 200)}\n").append(
+                row.rank or "not ranked", "" if row.rank else "dim"
+            ),
             *(_cell(row.figures.get(name), scale(name), void=row.void) for name in names),
             _cell(row.ratio),
             share(row.seen, row.due),
@@ -126,7 +131,7 @@ def _tell_doors(console: Console, run: Run) -> None:
         for toll in crossing.tolls:
             first = toll.figures[names[0]]
             table.add_row(
-                toll.server,
+                results.visible(toll.server, 200),
                 _cell(first.direct, scale(names[0])),
                 _cell(first.through, scale(names[0]), void=toll.row.void),
                 *(_cell(toll.figures[name].ratio) for name in (*names, tolls.EVERYWHERE[0])),
@@ -155,27 +160,11 @@ def _cell(found: Interval | None, scale: float = 1.0, *, void: bool = False) -> 
     return text
 
 
-def share(seen: int, due: int) -> str:
-    """Write what was seen of what was due, so that one lost event in a million is not rounded away."""
-    if not due:
-        return "-"
-    return "100%" if seen == due else f"{min(99.99, 100 * seen / due):.2f}%"
-
-
 def _per_event(costs: Mapping[str, Interval]) -> str:
     size, requests = costs.get("wire_bytes_per_event"), costs.get("requests_per_event")
     if size is None or requests is None:
         return "-"
     return f"{number(size.median)} B\n{requests.median:.2f} req"
-
-
-def number(value: float) -> str:
-    """Write a number with three figures; thousands as k."""
-    if not math.isfinite(size := abs(value)):
-        return str(value)
-    if size >= 9999.5:
-        return f"{number(value / 1000)}k"
-    return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
 
 
 def tell(path: Path) -> None:
@@ -185,16 +174,23 @@ def tell(path: Path) -> None:
 
 @plainly("show")
 def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
-    """Tell the run that is named, by its id or its file; 2 for a wrong command line, 3 for a file that is no result."""
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        asked = bool(arguments) and arguments[0] in ("-h", "--help")
-        print(USAGE, file=sys.stdout if asked else sys.stderr)
-        return 0 if asked else 2
-    [run] = arguments
+    """Tell the run that is named, by its id, folder or file; 2 for a wrong command line, 3 for what is no benchmark."""
+    parser = Parser("sseproof show", "Tell a benchmark's run in the terminal.", EXAMPLES)
+    parser.add_argument("run", metavar="RUN", help="a run's name, its folder or its bench.jsonl")
     try:
-        tell(Path(run) if Path(run).is_file() else root / "results" / run / "bench.jsonl")
-    except (results.ResultsError, OSError) as error:
-        there = [path.parent.name for path in root.glob("results/*/bench.jsonl")]
-        print(f"sseproof show: {results.visible(str(error), 1000)}{near(run, there)}", file=sys.stderr)
+        name = parser.parse_args(arguments).run
+        [path] = sources.find([name], root)
+        if path.is_dir():
+            path /= "bench.jsonl"
+            if not path.is_file():
+                raise results.ResultsError(
+                    f"{name} holds no benchmark: sseproof report {name} tells its cases"
+                )
+        tell(path)
+    except UsageError as error:
+        print(f"sseproof show: {results.visible(str(error), 1000)}", file=sys.stderr)
+        return 2
+    except results.ResultsError as error:
+        print(f"sseproof show: {results.visible(str(error), 1000)}", file=sys.stderr)
         return 3
     return 0

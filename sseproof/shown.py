@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from sseproof import intervals, reading, show
+from sseproof import intervals, reading, sentence
 from sseproof.canvas import plain
 from sseproof.intervals import Interval
 from sseproof.reading import Row, Run, Trial
-from sseproof.show import number
+from sseproof.sentence import number
 
 WAYS = {"sse": "SSE", "long-poll": "long-polling", "websocket": "WebSocket"}
 DASH = "\u2013"
@@ -106,7 +106,7 @@ def share(row: Row) -> str:
     """Tell what was seen of what was due; one event lost of a million is not rounded away."""
     if not row.due:
         return ""
-    return f"{show.share(row.seen, row.due).replace('%', ' %')} seen"
+    return f"{sentence.share(row.seen, row.due).replace('%', ' %')} seen"
 
 
 def rank(row: Row) -> str:

@@ -9,6 +9,7 @@ a calibration adds to a report and makes none by itself.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sseproof import figures, reading, results
 from sseproof.ledger import near
+from sseproof.terminal import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,35 +72,54 @@ def find(names: Sequence[str], root: Path) -> list[Path]:
 
 
 def read(paths: Iterable[Path]) -> Sources:
-    """Read runs, each a folder or a file; of two files of one kind the later one goes."""
-    found = Sources()
+    """Read runs, each a folder or a file; raises UsageError for two that hold the same kind."""
+    found, taken = Sources(), dict[str, Path]()
     for path in paths:
         files = [path / f"{kind}.jsonl" for kind in (*KINDS, CALIBRATE)] if path.is_dir() else [path]
         files = [file for file in files if file.is_file()]
         if not files:
             found.problems.append(f"{path.name} holds neither {KINDS[0]}.jsonl nor {KINDS[1]}.jsonl")
         for file in files:
-            _take(found, file)
+            kind = _take(found, file)
+            if (before := taken.setdefault(kind, file)) != file:
+                both = f"{_of(before)} and {_of(file)} both hold results of {kind}"
+                raise UsageError(f"{both}: name the files of those that are meant, one of each kind")
     return found
 
 
-def _take(found: Sources, file: Path) -> None:
+def _take(found: Sources, file: Path) -> str:
+    """Read a file and say of which kind it is; a run in results/ is called what its folder is, which may be a copy's."""
+    kind = file.stem
     try:
         kind = kind_of(file)
         if kind == CALIBRATE:
             found.calibration = results.read_lines(file, figures.FIELDS)
-            return
+            return kind
         if kind == "bench":
             found.bench = reading.read(file)
-            name = found.bench.header["run"]
+            header = found.bench.header
         else:
             found.conformance = results.read(file)
-            name = found.conformance.attrs["header"]["run"]
+            header = found.conformance.attrs["header"]
     except results.ResultsError as error:
         found.problems.append(str(error))
-        return
-    name = str(name)
+        return kind
+    folder = file.resolve().parent
+    if file.stem in KINDS and folder.parent.name == "results":
+        header["run"] = results.run_id(folder.name) if _can_be_one(folder.name) else header["run"]
+    name = header["run"]
     found.names = [each for each in found.names if each != name] + [name]
+    return kind
+
+
+def _can_be_one(name: str) -> bool:
+    with contextlib.suppress(results.ResultsError):
+        return bool(results.run_id(name))
+    return False
+
+
+def _of(file: Path) -> str:
+    return file.parent.name if file.stem in KINDS else file.name
 
 
 def kind_of(file: Path) -> str:

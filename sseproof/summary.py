@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sseproof import intervals, matrix, results, show
+from sseproof import intervals, matrix, results, sentence, show
 from sseproof.intervals import Interval
 from sseproof.junit import whole_run
 from sseproof.reading import FIGURES, REFERENCE, Row, Run
@@ -203,7 +203,7 @@ def _row(row: Row, names: Sequence[str]) -> list[str]:
         row.rank or "not ranked",
         *(_cell(row.figures.get(name), show.scale(name), void) for name in names),
         _cell(row.ratio),
-        show.share(row.seen, row.due),
+        sentence.share(row.seen, row.due),
         *(_cell(row.costs.get(name), scale) for name, scale in UNITS.items()),
     ]
 
@@ -211,8 +211,8 @@ def _row(row: Row, names: Sequence[str]) -> list[str]:
 def _cell(found: Interval | None, scale: float = 1.0, missing: str = "-") -> str:
     if found is None:
         return missing
-    low, high = (show.number(value * scale) for value in (found.low, found.high))
-    return show.number(found.median * scale) + (f" [{low}, {high}]" if found.trials > 1 else "")
+    low, high = (sentence.number(value * scale) for value in (found.low, found.high))
+    return sentence.number(found.median * scale) + (f" [{low}, {high}]" if found.trials > 1 else "")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

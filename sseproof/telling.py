@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sseproof import reading, results, show
+from sseproof import reading, results, sentence, show
 from sseproof.changes import BEYOND, BOUND, REFERENCED, VERDICTS, Case, Changes, Figure
 from sseproof.intervals import Interval
 from sseproof.terminal import recorder
@@ -199,25 +199,25 @@ def value(figure: Figure, found: Interval | None) -> str:
     if found is None:
         return "-"
     if figure.basis == REFERENCED:
-        return f"{show.number(found.median)} x"
+        return f"{sentence.number(found.median)} x"
     scale, unit = 1.0, ""
     if figure.name.partition(".")[0] in show.NANOSECONDS:
         scale, unit = 1e-6, " ms"
     elif figure.name == "server_cpu_s_per_1000":
         scale, unit = 1e3, " ms"
-    return f"{show.number(found.median * scale)}{unit}{'*' * (figure.basis == BOUND)}"
+    return f"{sentence.number(found.median * scale)}{unit}{'*' * (figure.basis == BOUND)}"
 
 
 def times(ratio: Interval | None) -> str:
     """Write head / base."""
-    return "-" if ratio is None else f"{show.number(ratio.median)}"
+    return "-" if ratio is None else f"{sentence.number(ratio.median)}"
 
 
 def spread(ratio: Interval | None) -> str:
     """Write the interval of head / base; nothing where one trial of each gives none."""
     if ratio is None or ratio.trials < 2:
         return ""
-    return f"{show.number(ratio.low)}-{show.number(ratio.high)}"
+    return f"{sentence.number(ratio.low)}-{sentence.number(ratio.high)}"
 
 
 def clean(words: str, limit: int = 300) -> str:

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -69,11 +70,14 @@ def plainly(command: str) -> Callable[[Main], Main]:
         def told(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
             try:
                 return main(arguments, root)
+            except UnicodeEncodeError:  # of a terminal that cannot show it; no file is to blame
+                raise
             except results.BAD as error:
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{Path(last.filename).name}, line {last.lineno}"
                 what = results.visible(f"{type(error).__name__}: {error}", 500)
-                print(
-                    f"sseproof {command}: a result file holds a record that is none: {what}", file=sys.stderr
-                )
+                blame = f"a result file holds a record that is none, or {place} has a fault"
+                print(f"sseproof {command}: {blame}: {what}", file=sys.stderr)
                 return 3
 
         return told

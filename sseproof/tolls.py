@@ -17,7 +17,7 @@ from sseproof.canvas import plain
 from sseproof.intervals import Interval
 from sseproof.plan import split
 from sseproof.reading import Row, Run
-from sseproof.show import number
+from sseproof.sentence import number
 from sseproof.shown import cell, scaled
 
 PROGRAMS = {"nginx": "nginx", "redis": "Redis"}

@@ -381,7 +381,7 @@ def test_a_worker_that_dies_is_an_error_of_its_case(project: Project) -> None:
         (["--broker", "kafka"], "invalid choice: 'kafka' (choose from"),
         (["--run", "../x"], "ERROR: --run is '../x', expected a folder's name"),
         (["--run", "taken"], "is there already: two runs cannot share a file, choose another --run"),
-        (["--seed", "x"], "invalid int value: 'x'"),
+        (["--seed", "x"], "'x' is no seed"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(

@@ -226,7 +226,7 @@ def test_what_a_run_that_was_cut_short_has_not_judged_is_not_gone(tmp_path):
     found = between(tmp_path)
     assert [case.change for case in found.cases] == ["worse"]
     assert "8 cases are in one run only, as the other was cut short" in found.notes
-    assert found.missing == ["head: head was cut short after 1 verdicts: nox -s conformance"]
+    assert found.missing == ["head: head was cut short after 1 verdicts; anew: nox -s conformance"]
 
 
 # -- the command
@@ -327,7 +327,10 @@ def test_hostile_text_stays_text(tmp_path, capsys):
 def test_a_run_cannot_write_where_it_wants(two):
     bench(two, "evil", *REFERENCE, run="../../../evil")
     assert run(two, "base", "evil") == 0
-    assert [path.name for path in (two / "reports").iterdir()] == ["compare-base-.._.._.._evil"]
+    (two / "results" / "evil" / "bench.jsonl").rename(two / "odd.jsonl")
+    assert run(two, "base", str(two / "odd.jsonl")) == 0
+    made = sorted(path.name for path in (two / "reports").iterdir())
+    assert made == ["compare-base-.._.._.._evil", "compare-base-evil"]
 
 
 def test_a_figure_named_by_nobody_we_know_is_no_traceback(tmp_path, capsys):

@@ -148,7 +148,7 @@ def test_ranks_ties_and_ratios_are_those_of_the_run(tmp_path):
 def test_a_marked_server_is_shown_and_not_ranked_with_its_reason(tmp_path):
     found = standings.servers(run(tmp_path, *REFERENCE, *series("a_bound", 1.0, marks=[BOUND])))
     assert "a_bound 1.00 ms (0.90\u20131.10) p50" in alt(chart(found, "servers-staleness"))
-    assert f"a_bound: 5 of 5 trials {BOUND}" in found["reasons"]
+    assert f"broadcast, a_bound: 5 of 5 trials {BOUND}" in found["reasons"]
     assert {row["server"]: row["rank"] for row in found["rows"]} == {
         "a_bound": "not ranked",
         "stdlib_asyncio": "1",
@@ -211,10 +211,11 @@ def test_a_bend_gives_a_prediction_that_is_called_paper(tmp_path):
     assert f"gives {law:,.0f} events per second at a million clients" in alt(paper)
     assert "measured up to 800 clients" in alt(paper)
     assert (
-        "a_straight: no bend was seen up to 600 users: the law predicts no limit from this." in found["said"]
+        "a_straight: no bend was seen up to 600 clients: the law predicts no limit from this."
+        in found["said"]
     )
     assert any(each.startswith("c_short: too few steps") for each in found["said"])
-    assert "b_bent holds 800 clients" in alt(chart(found, "servers-capacity"))
+    assert "b_bent holds at least 800 clients" in alt(chart(found, "servers-capacity"))
 
 
 def test_what_was_not_measured_names_the_command_that_measures_it(tmp_path):

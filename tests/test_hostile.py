@@ -143,9 +143,9 @@ def test_a_record_that_types_do_not_tell_is_no_traceback_either(root, capsys, co
 def test_a_run_cannot_be_named_as_what_stands_in_reports(root, capsys, name):
     (root / "reports" / "templates").mkdir(parents=True)
     (root / "reports" / "templates" / "index.html").write_text("ours")
-    put(root, "conformance", CASES | {"run": name}, VERDICT, END)
+    odd = put(root, "conformance", CASES | {"run": name}, VERDICT, END).rename(root / "odd.jsonl")
     for command in ("report", "export"):
-        code, said = told(root, capsys, command)
+        code, said = told(root, capsys, command, str(odd))
         assert code == 3 and re.search("choose another name|expected a folder's name", said)
     assert [path.name for path in (root / "reports").rglob("*")] == ["templates", "index.html"]
     assert (root / "reports" / "templates" / "index.html").read_text() == "ours"

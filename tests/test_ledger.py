@@ -188,3 +188,11 @@ def test_a_range_is_of_a_package_that_the_server_runs() -> None:
         "known_failures.toml, line 0: versions is about 'fastpi', but a_b runs "
         "fastapi 0.140.2, uvicorn 0.54.0rc1; did you mean fastapi?"
     ]
+
+
+def test_a_copy_of_a_server_is_told_which_line_lists_its_original():
+    known = [ledger.Known("aiohttp_web", "test_a*", "it is so", line=7)]
+    found = ledger.of_another(known, "mine_web", "test_a[x]")
+    assert found is not None and found.line == 7
+    assert ledger.of_another(known, "aiohttp_web", "test_a[x]") is None
+    assert ledger.of_another(known, "mine_web", "test_b") is None

@@ -177,8 +177,11 @@ def section(*paths):
 
 def test_a_door_that_was_gone_through_is_not_among_what_was_not_measured(tmp_path):
     assert "a proxy, a broker. Client" in section(bench(tmp_path / "a", trial(1)))
-    html = section(bench(tmp_path / "b", trial(1), doors={"nginx": "nginx version: 1"}))
-    assert "per server file. Client" in html
+    both = [
+        trial(1) | {"way": f"sse@{door}", "number": number} for number, door in enumerate(("nginx", "redis"))
+    ]
+    assert "per server file, a broker. Client" in section(bench(tmp_path / "b", trial(2), both[0]))
+    assert "per server file. Client" in section(bench(tmp_path / "c", trial(2), *both))
 
 
 def test_the_page_says_how_and_what_is_not_there(tmp_path):

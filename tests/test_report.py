@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from sseproof import report, results, sources
+from sseproof import report, results, sources, terminal
 from tests.test_page import run as judged
 
 
@@ -102,9 +103,18 @@ def test_a_runs_name_from_a_file_stays_within_reports(root, capsys):
     folder = made(root, "good")
     path = folder / "conformance.jsonl"
     path.write_text(path.read_text().replace('"run": "good"', '"run": "../../bad"'))
-    assert report.main(["good"], root) == 3
+    assert report.main(["good"], root) == 0  # what its folder is called, it is called
+    assert (root / "reports" / "good" / "index.html").is_file()
+    assert report.main([str(path.rename(root / "odd.jsonl"))], root) == 3
     assert "expected a folder's name" in capsys.readouterr().err
     assert not (root.parent / "bad").exists()
+
+
+def test_a_copy_of_a_run_is_another_run(root):
+    made(root, "one")
+    shutil.copytree(root / "results" / "one", root / "results" / "copy")
+    assert report.main(["one"], root) == report.main(["copy"], root) == 0
+    assert {path.name for path in (root / "reports").iterdir()} >= {"one", "copy"}
 
 
 def test_a_folder_called_latest_is_left_alone(root):
@@ -122,6 +132,9 @@ def test_a_run_takes_its_name_from_nox_unless_it_is_given_one(monkeypatch):
     assert results.run_id("mine") == "mine"
 
 
-def test_two_runs_become_one_report_named_after_the_later(root):
-    found = sources.read([made(root, "one"), made(root, "two")])
-    assert found.names == ["one", "two"] and found.problems == []
+def test_of_two_runs_of_one_kind_none_is_left_out_without_a_word(root, capsys):
+    paths = [made(root, "one"), made(root, "two")]
+    with pytest.raises(terminal.UsageError, match="one and two both hold results of conformance"):
+        sources.read(paths)
+    assert report.main(["one", "two"], root) == 2
+    assert "both hold results of conformance" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Result files: written line by line, read as a table, and never taken for more than they hold."""
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,21 @@ def test_a_megabyte_is_cut_with_a_note() -> None:
     shown = results.visible("x" * 1_000_000, limit=1000)
     assert len(shown) < 1100
     assert "[... 999,000 more characters not shown ...]" in shown
+
+
+def test_a_file_that_is_being_written_is_nobody_elses(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    with results.Writer(path, HEADER) as writer:
+        writer.line("verdict", verdict())
+        before = path.read_bytes()
+        with pytest.raises(results.ResultsError, match="is being written just now"):
+            results.Writer(path, {"started": ""}, resume=True)
+        assert path.read_bytes() == before
+    results.Writer(path, {"started": ""}, resume=True).close()
+
+
+@pytest.mark.parametrize("text", ["-1", "9223372036854775808", "x", "1.5", ""])
+def test_a_seed_that_no_file_can_hold_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no seed, expected a whole number from 0"):
+        results.seed(text)
+    assert results.seed("9223372036854775807") == 2**63 - 1

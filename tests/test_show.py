@@ -155,7 +155,7 @@ def test_80_columns_are_enough_and_a_pipe_gets_no_control_character(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (None, "cannot read .*No such file"),
+        (None, "holds no benchmark: sseproof report 20260101-aa"),
         ("", "holds no results"),
         ("hello\n", "its first line is no header of format 1"),
         ('{"kind": "header", "format": 1}\n', "line 1, is damaged"),
@@ -186,4 +186,9 @@ def test_a_run_is_found_by_id_and_by_file_and_a_near_one_is_named(tmp_path, caps
     assert capsys.readouterr().out.count("stdlib_asyncio  ") == 2
     assert show.main(["20260101-ab"], tmp_path) == 3
     assert "did you mean 20260101-aa?" in capsys.readouterr().err
-    assert show.main([], tmp_path) == 2 and show.main(["--help"], tmp_path) == 0
+    assert show.main([str(folder)], tmp_path) == 0
+    assert show.main([], tmp_path) == show.main(["--bogus"], tmp_path) == 2
+    assert capsys.readouterr().err.count("--help has examples") == 2
+    with pytest.raises(SystemExit) as ended:
+        show.main(["--help"], tmp_path)
+    assert ended.value.code == 0 and "examples:" in capsys.readouterr().out
