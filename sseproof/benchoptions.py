@@ -131,6 +131,10 @@ def _planned(given: argparse.Namespace, root: Path, records: Sequence[Mapping[st
             f"the plan of {given.run} had {records[0]['planned']} trials, scenarios.toml now gives {len(trials)}: "
             "it cannot go on"
         )
+    if any("came" not in record["tally"] for record in records if record.get("state") == "ok"):
+        raise UsageError(
+            f"{given.run} is of an older sseproof, whose costs are divided otherwise: it cannot go on"
+        )
     if not given.no_conformance:
         for case in {case for trial in trials for case in trial.way.cases}:
             checks.find(case)

@@ -21,7 +21,9 @@ from sseproof import changes, reading, results, show
 from sseproof.ledger import near
 
 KINDS = ("conformance", "bench")
-COUNTS = ("failed", "lost", "refused", "unserved", "duplicates", "reordered", "unhealthy", "not_conforming")
+COUNTS = (
+    "failed", "lost", "refused", "unserved", "broken", "duplicates", "reordered", "unhealthy", "not_conforming",
+)  # fmt: skip
 NUMBERS = (*reading.COSTS, *reading.HIGHER_IS_BETTER, "kib_per_stream", "cpu_share")
 FIGURES = (*(f"{kind}.{quantile}" for kind in show.NANOSECONDS for quantile in reading.QUANTILE), *NUMBERS)
 BASE_COUNTS = ("worse_cases", "gone_cases")

@@ -65,7 +65,9 @@ def section(run: pd.DataFrame) -> dict[str, Any]:
         "case_ids": ids["case"],
         "function": function,
         "upstream": upstream,
-        "command": lambda server, case: results.command(header, server, case),
+        "command": lambda server, case: results.command(header, server, case).replace(
+            f" --server '{NOBODY}'", ""
+        ),
     }
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 ROOM = 1.25
 BEYOND = 1.1
 VERDICTS = ("worse", "better", "unstable", "same")
+DIVIDED = (*reading.COSTS, "visits_per_s", "tokens_per_s")
 COUNTED = ("wire_bytes_per_event", "requests_per_event", "kib_per_stream")
 FLOORS = {"requests_per_event": 0.01, "cpu_share": 0.01}
 """Less than this is taken for this: a stream's one request over a thousand events is no figure to divide by."""
@@ -204,6 +205,12 @@ def _figures(found: Changes, base: reading.Run, head: reading.Run) -> None:
     moved = _other_machine(base.header["machine"], head.header["machine"])
     if moved:
         found.uncompared.append(f"not the same machine ({moved}): what is bound to it is not judged")
+    older = len({any("came" in (each.get("tally") or {}) for each in run.trials) for run in (base, head)}) > 1
+    if older:
+        what = "costs, visits_per_s and tokens_per_s are not compared"
+        found.uncompared.append(
+            f"{what}: one of the runs is of an older sseproof, which divided them otherwise"
+        )
     seed, loads = int(base.header["seed"]), dict[str, list[str]]()
     for key in (key for key in base.tables if key in head.tables):
         sides = [{row.server: row for row in run.tables[key]} for run in (base, head)]
@@ -215,7 +222,7 @@ def _figures(found: Changes, base: reading.Run, head: reading.Run) -> None:
                 loads.setdefault(other, []).append(where)
                 continue
             references = [reference(side) for side in sides]
-            for name in names(rows[0]):
+            for name in (each for each in names(rows[0]) if not (older and each in DIVIDED)):
                 figure = _figure(key, name, rows, references, seed, moved)
                 if figure is not None:
                     found.figures.append(figure)
@@ -233,11 +240,13 @@ def names(row: Row) -> list[str]:
 def values(row: Row, name: str, *, marked: bool = False) -> dict[int, float]:
     """Give a figure of each trial that counts, by block.
 
-    For a cost that is every trial that was measured, for a time each one without a mark; `marked` takes in the others.
+    For a time that is each one without a mark, and `marked` takes in the others. A cost is of the same trials, and where there are
+    none of what else was measured, as in `reading`.
     """
     kept = [trial for trial in row.trials if trial["state"] == "ok"]
-    if name not in reading.COSTS and not marked:
-        kept = [trial for trial in kept if not trial["marks"]]
+    if not marked:
+        clean = [trial for trial in kept if not trial["marks"]]
+        kept = clean or reading.whole(kept) or kept if name in reading.COSTS else clean
     found = {trial["block"]: reading.figure(trial, name) for trial in kept}
     return {block: value for block, value in found.items() if value is not None}
 

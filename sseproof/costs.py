@@ -57,7 +57,10 @@ def polling(run: Run) -> dict[str, Any]:
     first = next((server for server in servers if _points(found[server], "cpu")), servers[0])
     section["server"] = plain(first)
     section["absent"] = [
-        f"{way_name(way)}: {why}" for way, row in found[first].items() if (why := _absent(row))
+        f"{way_name(way)}{'' if server == first else f' on {plain(server)}'}: {why}"
+        for server in dict.fromkeys([first, *servers])
+        for way, row in found[server].items()
+        if (why := _absent(row))
     ]
     section["charts"] = [_over(cost, f"polling-{cost}", first, found, [first]) for cost in COSTS]
     section["charts"].append(_spread(first, found[first]))
@@ -129,7 +132,8 @@ def _spread(server: str, ways: Mapping[str, Row]) -> Chart:
     alt = f"{plain(server)}, how staleness is spread: {'; '.join(told)}"
     caption = (
         "The higher, the more events were so stale, each way by its own measure; each step along the axis is a multiple. The "
-        "line is p50, the dashed one p99. All trials that count are taken together."
+        "line is p50, the dashed one p99. All trials that count are taken together. To the right a step is longer, so what is "
+        "spread evenly over an interval rises towards its end."
     )
     return Chart(name, title, caption, charts.spread(name, alt, strips))
 

@@ -83,7 +83,11 @@ def tied(run: reading.Run) -> Sentence:
             places.setdefault(int(row.rank.partition(",")[0]), []).append(row)
     first = (rows[0].trials[0].get("figures") or reading.FIGURES)[0]
     told = [_place(rank, places) for rank in sorted(places)]
-    alone = "" if any(row.ties for row in rows) else "; no two tie"
+    alone = (
+        ""
+        if any(row.ties for row in rows) or any(len(each) > 1 for each in places.values())
+        else "; no two tie"
+    )
     rest = len(run.tables) - len(ranked)
     more = f" In {count(rest, 'table')} of {len(run.tables)} nothing is ranked." if rest else ""
     what = said(f"{str(first).replace('.', ' ')} of {key[0]} by {key[1]}", 200)
@@ -99,7 +103,7 @@ def _place(rank: int, places: Mapping[int, Sequence[reading.Row]]) -> str:
     if len(own) == 1:
         told = [f"tied with {names(across[own[0]])}"] if across[own[0]] else []
     else:
-        told = ["tied"] if any(each in row.ties for row in rows for each in own) else []
+        told = ["tied" if any(each in row.ties for row in rows for each in own) else "too few blocks of both"]
         told += [
             f"{names([server])} also with {names(others)}" for server, others in across.items() if others
         ]

@@ -180,6 +180,9 @@ def counts(trials: Sequence[Trial]) -> dict[str, int]:
     """Count over a server's trials what ought not to be. Loss that a scenario allows carries no mark, and is none."""
     measured = [trial for trial in trials if trial["state"] == "ok"]
     lossy = [trial for trial in measured if any("were not seen" in mark for mark in trial["marks"])]
+    broken = [
+        mark for trial in measured for mark in trial["marks"] if re.match(r"lossy: [\d,]+ streams were", mark)
+    ]
     absent = [mark for trial in measured for mark in trial["marks"] if "were not served" in mark]
 
     def marked(kind: str) -> int:
@@ -196,6 +199,7 @@ def counts(trials: Sequence[Trial]) -> dict[str, int]:
         ),
         # The mark has the number: where clients may come and go, those that stayed are not those that were served.
         "unserved": sum(int(each[0]) if (each := re.findall(r"\d+", mark)) else 1 for mark in absent),
+        "broken": sum(int(mark.split()[1].replace(",", "")) for mark in broken),
         "duplicates": tallied("duplicates"),
         "reordered": tallied("reordered"),
         "unhealthy": marked("unhealthy"),

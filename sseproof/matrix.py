@@ -99,10 +99,10 @@ def show(run: pd.DataFrame, *, colour: bool) -> str:
 
 
 def outcome(counts: Mapping[str, int]) -> str:
-    """Say in a sentence what a run's exit code says of its cases."""
+    """Say in a sentence what decides of a run's cases on its exit code."""
     unwelcome = [f"{counts[each]:,} {each}" for each in results.UNWELCOME if counts.get(each)]
     if unwelcome:
-        return f"Exit code 1: {', '.join(unwelcome)}."
+        return f"Not as it has to be: {', '.join(unwelcome)}."
     return "No required case is missed that is not listed as known." if counts else "Nothing was judged."
 
 

@@ -195,8 +195,8 @@ class Publisher:
             "late_max_ns": late["max"],
             "start_ns": self.start_ns,
             "rate_hz": self.rate_hz,
-            # One that was refused now and then is a finding about the server; one that was refused all is no load.
-            "failure": self.failure if self.counts["refused"] and not self.counts["sent"] else None,
+            # One that was refused now and then is a finding about the server; one that published nothing is no load.
+            "failure": None if self.counts["sent"] else self.failure,
             "refusal": self.failure if self.counts["refused"] else None,
         }
 

@@ -127,7 +127,7 @@ def _row(
     seed: int,
 ) -> Row:
     measured = [record for record in trials if record["state"] == "ok"]
-    told = _clean(trials) or [record for record in measured if "lossy" not in _kinds(record["marks"])]
+    told = _clean(trials) or whole(measured)
     own, reference = _by_block(told, names[0]), clean.get(REFERENCE, {})
     return Row(
         server=server,
@@ -147,6 +147,11 @@ def _row(
 
 def _clean(trials: Sequence[Trial]) -> list[Trial]:
     return [record for record in trials if record["state"] == "ok" and not record["marks"]]
+
+
+def whole(measured: Sequence[Trial]) -> list[Trial]:
+    """Give those of measured trials that lost nothing, whatever else is wrong with them."""
+    return [record for record in measured if "lossy" not in _kinds(record["marks"])]
 
 
 def why(record: Trial) -> Sequence[str]:

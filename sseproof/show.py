@@ -45,6 +45,7 @@ LEGEND = (
 def show(path: Path, *, width: int = WIDTH, colour: bool = False) -> str:
     """Tell a run from its file; raises ResultsError for a file that is none."""
     run = reading.read(path)
+    run.header["run"] = sources.called(path, run.header["run"])
     console = recorder(width, colour=colour)
     with console.capture() as capture:
         _tell(console, run)
@@ -190,7 +191,9 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     except UsageError as error:
         print(f"sseproof show: {results.visible(str(error), 1000)}", file=sys.stderr)
         return 2
-    except results.ResultsError as error:
+    except BrokenPipeError:  # a reader that has had enough
+        raise
+    except (results.ResultsError, OSError) as error:
         print(f"sseproof show: {results.visible(str(error), 1000)}", file=sys.stderr)
         return 3
     return 0

@@ -104,18 +104,18 @@ def _take(found: Sources, file: Path) -> str:
     except results.ResultsError as error:
         found.problems.append(str(error))
         return kind
-    folder = file.resolve().parent
-    if file.stem in KINDS and folder.parent.name == "results":
-        header["run"] = results.run_id(folder.name) if _can_be_one(folder.name) else header["run"]
-    name = header["run"]
+    name = header["run"] = called(file, header["run"])
     found.names = [each for each in found.names if each != name] + [name]
     return kind
 
 
-def _can_be_one(name: str) -> bool:
-    with contextlib.suppress(results.ResultsError):
-        return bool(results.run_id(name))
-    return False
+def called(file: Path, run: str) -> str:
+    """Give the name of a file's run: its folder's where that is one of results/, which may be a copy, else its header's."""
+    folder = file.resolve().parent
+    if file.stem in KINDS and folder.parent.name == "results":
+        with contextlib.suppress(results.ResultsError):
+            return results.run_id(folder.name)
+    return run
 
 
 def _of(file: Path) -> str:

@@ -45,6 +45,7 @@ class WebSocketUser(SocketUser):
                 if kind == "end" and was_open:
                     kind, why = "cut", "the server closed the WebSocket, expected it to go on"
                 self.tally.fail(f"{kind}: {why}")
+                self.tally.broke()
                 if kind == "broken" and not was_open:
                     break
                 if was_open:

@@ -527,6 +527,23 @@ def test_of_clients_that_come_and_go_those_are_unserved_that_were_waited_for(roo
     assert code == 1 and any("unserved is 1, at most 0" in line for line in lines)
 
 
+def test_streams_that_broke_where_nothing_is_numbered_are_counted(root, capsys):
+    (root / "loadtest" / "gate.toml").write_text(BOUNDS.replace("refused = 0", "broken = 0"))
+    mark = ["lossy: 1,003 streams were cut, broken or refused within the window"]
+    write(root, "r", trial(1, "a_server", 4.0, scenario="chat", marks=mark))
+    code, lines, _ = judge(root, capsys, "r")
+    assert code == 1 and any("broken is 1,003, at most 0" in line for line in lines)
+
+
+def test_costs_that_were_divided_otherwise_are_not_compared(root, capsys):
+    slow = series("a_server", NEAR, cpu=0.2, tally={"came": 2000})
+    write(root, "base", *REFERENCE, *series("a_server", NEAR))
+    write(root, "head", *series("stdlib_asyncio", [2.0] * 5, tally={"came": 2000}), *slow)
+    code, lines, _ = judge(root, capsys, "head", "--base", "base")
+    assert code == 0 and any("of an older sseproof, which divided them otherwise" in line for line in lines)
+    assert not any("CPU" in line for line in lines)
+
+
 def test_what_the_head_no_longer_measures_is_told(root, capsys):
     write(root, "base", *REFERENCE, *series("a_server", NEAR))
     write(root, "head", *REFERENCE)

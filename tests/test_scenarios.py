@@ -92,7 +92,9 @@ def test_a_storm_in_two_processes_brings_every_client_back_with_nothing_lost(run
 
 def test_churn_sees_clients_come_and_go_and_owes_nothing_to_who_has_left(run, server):
     tally = run("churn", "--interval", "0.02", "--visit-events", "3", users=20)
-    assert tally["visits"] > 18 and 0 < tally["visits_per_s"] <= tally["requests"]
+    assert (
+        tally["visits"] > 18 and 0 < tally["visits_per_s"] <= tally["requests"] + 18
+    )  # begun before it, ended in it
     assert tally["due"] > 0 and tally["streams"] >= 2
     assert tally["deliveries"] > tally["seen"]  # visitors see events too
 

@@ -175,6 +175,13 @@ def test_a_tie_across_ranks_is_said(tmp_path):
     assert "1 a_b and b_c (tied), 2 c_d (tied with b_c)." in told
 
 
+def test_servers_that_were_never_compared_are_not_told_as_apart(tmp_path):
+    trials = [each for name in ("a_b", "c_d") for each in series(name, "sse", [2.0] * 6)]
+    trials[0]["marks"] = trials[7]["marks"] = ["unhealthy: x"]
+    text = " ".join(each.text for each in short.sentences(sources.read([measured(tmp_path, *trials)])))
+    assert "1 a_b and c_d (too few blocks of both)." in text and "no two tie" not in text
+
+
 def test_a_quick_look_ranks_nothing_and_says_why(tmp_path):
     quick = told(measured(tmp_path, *series("a_b", "sse", FIVE[:3], trials=3)))[2]
     assert quick == "Nothing is ranked, nor tied: a rank takes 5 trials (3 trials of each)."
