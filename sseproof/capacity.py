@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from sseproof import charts, scaling, shown
+from sseproof import charts, reading, scaling, shown
 from sseproof.canvas import plain
 from sseproof.charts import Curve
 from sseproof.reading import Row, Run
@@ -80,6 +80,6 @@ def _whole(value: float) -> str:
 
 def _steps(row: Row) -> list[dict[str, Any]]:
     """Give the steps of a row's counting trials, or of all where none counts, that can be drawn."""
-    trials = shown.counting(row) or [trial for trial in row.trials if trial["state"] == "ok"]
+    trials = reading.counting(row.trials) or [trial for trial in row.trials if trial["state"] == "ok"]
     steps = [step for trial in trials for step in (trial.get("tally") or {}).get("steps") or ()]
     return [step for step in steps if step.get("users", 0) > 0 and step.get("p99_ns", 0) > 0]

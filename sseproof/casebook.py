@@ -29,7 +29,6 @@ IN_FULL = 150
 """So many misses of one server are told in full, the others in a line each."""
 ALLOWANCE = 900_000
 """So many characters that servers made the page carry, shared among them; what is more is cut with a note."""
-NOBODY = "no server"
 LEAST = 200
 """So much of a text is told when a server's share is used up."""
 
@@ -37,7 +36,7 @@ LEAST = 200
 def section(run: pd.DataFrame) -> dict[str, Any]:
     """Give all that matrix.html shows of a conformance run as results.read() gives it."""
     header: dict[str, Any] = run.attrs["header"]
-    run = run.assign(server=run["server"].replace("", NOBODY))  # what a worker that died has not told
+    run = run.assign(server=run["server"].replace("", results.NOBODY))  # what a worker that died has not told
     names, groups, cells = (
         list(dict.fromkeys([*header["servers"], *run["server"]])),
         matrix.groups(run),
@@ -65,9 +64,7 @@ def section(run: pd.DataFrame) -> dict[str, Any]:
         "case_ids": ids["case"],
         "function": function,
         "upstream": upstream,
-        "command": lambda server, case: results.command(header, server, case).replace(
-            f" --server '{NOBODY}'", ""
-        ),
+        "command": lambda server, case: results.command(header, server, case),
     }
 
 

@@ -244,9 +244,10 @@ def values(row: Row, name: str, *, marked: bool = False) -> dict[int, float]:
     none of what else was measured, as in `reading`.
     """
     kept = [trial for trial in row.trials if trial["state"] == "ok"]
-    if not marked:
-        clean = [trial for trial in kept if not trial["marks"]]
-        kept = clean or reading.whole(kept) or kept if name in reading.COSTS else clean
+    if name in reading.COSTS and not marked:
+        kept = reading.counting(row.trials) or kept
+    elif not marked:
+        kept = [trial for trial in kept if not trial["marks"]]
     found = {trial["block"]: reading.figure(trial, name) for trial in kept}
     return {block: value for block, value in found.items() if value is not None}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sseproof import charts, histogram, shown
+from sseproof import charts, histogram, reading, shown
 from sseproof.canvas import plain
 from sseproof.charts import Point, Strip
 from sseproof.pairs import SCENARIO
@@ -140,7 +140,7 @@ def _spread(server: str, ways: Mapping[str, Row]) -> Chart:
 
 def _merged(row: Row) -> Any:
     total = histogram.histogram()
-    for trial in shown.counting(row):
+    for trial in reading.counting(row.trials):
         text = ((trial.get("tally") or {}).get("histograms") or {}).get("staleness")
         try:
             total.decode_and_add(text)

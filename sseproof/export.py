@@ -155,9 +155,8 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     for path in written:
         print(path.relative_to(root) if path.is_relative_to(root) else path)
     problems = list(found.problems)
-    halves = [f"{each.text} {each.command}".strip() for each in short.cut_short(found)]
     if "parquet" in given.only and not has_pyarrow():
         print(f"sseproof export: {NO_PYARROW}", file=sys.stderr)
-    for problem in (*problems, *halves):
+    for problem in (*problems, *short.halves(found)):
         print(f"sseproof export: {results.visible(problem, 1000)}", file=sys.stderr)
     return 3 if problems else 0

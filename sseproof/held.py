@@ -180,10 +180,12 @@ def counts(trials: Sequence[Trial]) -> dict[str, int]:
     """Count over a server's trials what ought not to be. Loss that a scenario allows carries no mark, and is none."""
     measured = [trial for trial in trials if trial["state"] == "ok"]
     lossy = [trial for trial in measured if any("were not seen" in mark for mark in trial["marks"])]
-    broken = [
-        mark for trial in measured for mark in trial["marks"] if re.match(r"lossy: [\d,]+ streams were", mark)
-    ]
-    absent = [mark for trial in measured for mark in trial["marks"] if "were not served" in mark]
+
+    def told(words: str) -> int:
+        """Sum the first number of each mark that says so, which is where it is counted: 1 where it has none."""
+        marks = [mark for trial in measured for mark in trial["marks"] if words in mark]
+        numbers = [re.search(r"\d[\d,]*", mark) for mark in marks]
+        return sum(int(found[0].replace(",", "")) if found else 1 for found in numbers)
 
     def marked(kind: str) -> int:
         return sum(any(mark.startswith(kind) for mark in trial["marks"]) for trial in measured)
@@ -197,9 +199,9 @@ def counts(trials: Sequence[Trial]) -> dict[str, int]:
         "refused": sum(
             int((trial["tally"].get("publisher") or {}).get("refused") or 0) for trial in measured
         ),
-        # The mark has the number: where clients may come and go, those that stayed are not those that were served.
-        "unserved": sum(int(each[0]) if (each := re.findall(r"\d+", mark)) else 1 for mark in absent),
-        "broken": sum(int(mark.split()[1].replace(",", "")) for mark in broken),
+        # Where clients may come and go, those that stayed are not those that were served.
+        "unserved": told("were not served"),
+        "broken": told("streams were cut, broken or refused"),
         "duplicates": tallied("duplicates"),
         "reordered": tallied("reordered"),
         "unhealthy": marked("unhealthy"),

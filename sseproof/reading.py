@@ -127,7 +127,7 @@ def _row(
     seed: int,
 ) -> Row:
     measured = [record for record in trials if record["state"] == "ok"]
-    told = _clean(trials) or whole(measured)
+    told = counting(trials)
     own, reference = _by_block(told, names[0]), clean.get(REFERENCE, {})
     return Row(
         server=server,
@@ -149,9 +149,10 @@ def _clean(trials: Sequence[Trial]) -> list[Trial]:
     return [record for record in trials if record["state"] == "ok" and not record["marks"]]
 
 
-def whole(measured: Sequence[Trial]) -> list[Trial]:
-    """Give those of measured trials that lost nothing, whatever else is wrong with them."""
-    return [record for record in measured if "lossy" not in _kinds(record["marks"])]
+def counting(trials: Sequence[Trial]) -> list[Trial]:
+    """Give the trials that figures are of: the unmarked, and where there is none all that lost nothing."""
+    measured = [record for record in trials if record["state"] == "ok"]
+    return _clean(trials) or [record for record in measured if "lossy" not in _kinds(record["marks"])]
 
 
 def why(record: Trial) -> Sequence[str]:

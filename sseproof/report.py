@@ -66,8 +66,7 @@ def main(arguments: Sequence[str], root: Path = environment.ROOT) -> int:
     except (results.ResultsError, terminal.UsageError, OSError) as error:
         print(f"sseproof report: {results.visible(str(error), 1000)}", file=sys.stderr)
         return 3 if isinstance(error, results.ResultsError) else 2
-    halves = [f"{each.text} {each.command}".strip() for each in short.cut_short(found)]
-    for told in (*found.problems, *halves):
+    for told in (*found.problems, *short.halves(found)):
         print(f"sseproof report: {results.visible(told, 1000)}", file=sys.stderr)
     size_kb = written.stat().st_size / 1000
     print(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+NOBODY = "no server"  # what a verdict of none is told as: of a worker that died
 RESERVED = ("latest", "templates", "readme.md")  # what stands in reports/ beside the runs
 
 
@@ -245,6 +246,8 @@ def command(header: Mapping[str, Any], server: str, case: str) -> str:
     """Give the shell command that runs just this case on this server again."""
     where = header["servers"].get(server, server)
     words = [f"--server={where}"] if "/" in where else ["--server", where]
+    if server in ("", NOBODY):
+        words = []
     for release in header.get("with", []):
         words += ["--with", release]
     # pytest's -k reads only these characters; an id with others is reached by its function's name.

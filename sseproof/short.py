@@ -51,6 +51,11 @@ def cut_short(found: Sources) -> list[Sentence]:
     return told
 
 
+def halves(found: Sources) -> list[str]:
+    """Say the same in lines of a terminal, each with the command for the rest."""
+    return [f"{each.text} {each.command}".strip() for each in cut_short(found)]
+
+
 def _rows(run: pd.DataFrame) -> list[tuple[str, str, str, str]]:
     columns = [run[name].astype(str) for name in ("server", "case", "level", "verdict")]
     return list(zip(*columns, strict=True))

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sseproof import intervals, reading, sentence
 from sseproof.canvas import plain
 from sseproof.intervals import Interval
-from sseproof.reading import Row, Run, Trial
+from sseproof.reading import Row, Run
 from sseproof.sentence import number
 
 WAYS = {"sse": "SSE", "long-poll": "long-polling", "websocket": "WebSocket"}
@@ -64,16 +64,9 @@ def in_vain(rows: Sequence[Row]) -> str:
     return "Measured, but no trial gave this figure" + (f" ({' | '.join(reasons[:4])})" if reasons else "")
 
 
-def counting(row: Row) -> list[Trial]:
-    """Give the trials a row's figures are of: the unmarked, and where there is none all that lost nothing."""
-    measured = [trial for trial in row.trials if trial["state"] == "ok"]
-    whole = [trial for trial in measured if not any(mark.startswith("lossy") for mark in trial["marks"])]
-    return [trial for trial in whole if not trial["marks"]] or whole
-
-
 def figure(run: Run, row: Row, name: str, scale: float = 1.0) -> Interval | None:
     """Give any figure of a row's counting trials, by reading.figure's name; None where no trial has it."""
-    values = [reading.figure(trial, name) for trial in counting(row)]
+    values = [reading.figure(trial, name) for trial in reading.counting(row.trials)]
     found = [value for value in values if value is not None]
     return scaled(intervals.interval(found, int(run.header["seed"])) if found else None, scale)
 

@@ -214,7 +214,8 @@ class Tally:
         )
         pieces = [read[place] for place in at]
         sizes = np.array([piece.size_bytes for piece in pieces], dtype=np.int64)[which]
-        self.wire_in_bytes += int(sizes[self._within(stamps_ns)].sum())
+        by_clock = self._within(stamps_ns)
+        self.wire_in_bytes += int(sizes[by_clock].sum())
         self.fresh_bytes += int(sizes.sum())
         ours = np.array([len(piece.dues_ns) for piece in pieces], dtype=np.int64)
         if ours.any():
@@ -228,8 +229,7 @@ class Tally:
             )
             self._count_numbers(pieces)
         events = np.array([piece.count for piece in pieces], dtype=np.int64)[which]
-        foreign = (events > ours[which]) & self._within(stamps_ns)
-        record(self.histograms["lag"], (read_ns - stamps_ns)[foreign])
+        record(self.histograms["lag"], (read_ns - stamps_ns)[(events > ours[which]) & by_clock])
         requests = np.array([piece is REQUEST for piece in pieces], dtype=bool)[which]
         some = (events > 0) | requests
         self._count_gaps(who[some], stamps_ns[some], events[some], ours[which][some], requests[some])
@@ -297,8 +297,9 @@ class Tally:
         together = int((events - 1)[within].sum())  # read at once: no gap between them
         record(self.histograms["gap"], np.zeros(together, dtype=np.int64))
         foreign = events - ours
-        self.deliveries += int(foreign[within].sum())
-        self.came += int(foreign[within].sum())
+        came = int(foreign[within].sum())  # due when it came: nobody says otherwise
+        self.deliveries += came
+        self.came += came
         self._freshen("event gap", spans[follows & (foreign > 0)])
         self._freshen("event gap", np.zeros(int((events - 1)[foreign > 0].sum())))
         self._last_ns[who], self._was_request[who] = (
